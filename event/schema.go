@@ -1,0 +1,101 @@
+package event
+
+import (
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Schema maps the JSON fields of a body, as dotted paths, to their JSON kinds:
+// "string", "number", "boolean", "object", "array" or "any". A path through an
+// array carries "[]".
+type Schema map[string]string
+
+var (
+	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
+	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+)
+
+// SchemaOf derives the fields of T from its exported fields and json tags.
+func SchemaOf[T any]() Schema {
+	s := Schema{}
+	s.add("", reflect.TypeFor[T](), 0)
+	return s
+}
+
+const maxDepth = 8 // of nesting: recursive types are cut there
+
+func (s Schema) add(path string, t reflect.Type, depth int) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	kind := jsonKind(t)
+	if path != "" {
+		s[path] = kind
+	}
+	if depth == maxDepth {
+		return
+	}
+	switch {
+	case kind == "array" && t.Kind() != reflect.String:
+		s.add(path+"[]", t.Elem(), depth+1)
+	case kind == "object" && t.Kind() == reflect.Struct:
+		for _, f := range reflect.VisibleFields(t) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if !f.IsExported() || f.Anonymous && name == "" || name == "-" || len(f.Index) > 1 && name == "" {
+				continue
+			}
+			if name == "" {
+				name = f.Name
+			}
+			sub := name
+			if path != "" {
+				sub = path + "." + name
+			}
+			s.add(sub, f.Type, depth+1)
+		}
+	}
+}
+
+func jsonKind(t reflect.Type) string {
+	if t.Implements(textMarshaler) {
+		return "string"
+	}
+	if t.Implements(jsonMarshaler) {
+		return "any"
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Struct, reflect.Map:
+		return "object"
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return "string" // base64
+		}
+		return "array"
+	case reflect.Interface:
+		return "any"
+	default:
+		return "number"
+	}
+}
+
+// Conflicts lists the fields that both schemas have with different kinds, in
+// order. Fields that only one has are no conflict: consumers read what they need.
+func (s Schema) Conflicts(other Schema) []string {
+	var out []string
+	for _, path := range slices.Sorted(maps.Keys(s)) {
+		a, b := s[path], other[path]
+		if b != "" && a != b && a != "any" && b != "any" {
+			out = append(out, fmt.Sprintf("%s is %s and %s", path, a, b))
+		}
+	}
+	return out
+}

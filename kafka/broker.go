@@ -1,0 +1,81 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/tutti-go/tutti/internal/lock"
+)
+
+// BrokerConfig tunes an embedded broker. Its zero value is the documented default.
+type BrokerConfig struct {
+	// Dir is where the broker keeps its data. Empty: in memory, for tests.
+	Dir string
+	// Port to listen on at 127.0.0.1; 0 takes a free one.
+	Port int
+	// Network replaces the sockets, for tests.
+	Network *Network
+	// Unsynced leaves the syncing of writes to the operating system: for tests.
+	Unsynced bool
+	// Logger defaults to slog.Default.
+	Logger *slog.Logger
+}
+
+// Broker is a Kafka-compatible broker in this process: franz-go's kfake.
+type Broker struct {
+	cluster *kfake.Cluster
+	release func() error
+}
+
+// Network connects brokers and clients of one process without sockets.
+type Network = kfake.VirtualNetwork
+
+// Embed starts a broker. Data of an earlier one in the same directory is there
+// again, also after a crash.
+func Embed(cfg BrokerConfig) (*Broker, error) {
+	b := &Broker{release: func() error { return nil }}
+	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.ClusterID("tutti"), kfake.DefaultNumPartitions(1), kfake.Ports(cfg.Port)}
+	if cfg.Network != nil {
+		opts = append(opts, kfake.ListenFn(cfg.Network.Listen))
+	} else {
+		opts = append(opts, kfake.ListenFn(func(network, address string) (net.Listener, error) { return net.Listen(network, address) }))
+	}
+	if cfg.Dir != "" {
+		if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+			return nil, fmt.Errorf("start embedded broker: %w", err)
+		}
+		release, err := lock.File(filepath.Join(cfg.Dir, "broker.lock"))
+		if err != nil {
+			return nil, fmt.Errorf("start embedded broker on %s: %w", cfg.Dir, err)
+		}
+		b.release = release
+		opts = append(opts, kfake.DataDir(filepath.Join(cfg.Dir, "log")))
+		if !cfg.Unsynced {
+			opts = append(opts, kfake.SyncWrites())
+		}
+	}
+	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start embedded broker: %w", err), b.release())
+	}
+	b.cluster = cluster
+	return b, nil
+}
+
+// Addrs are the addresses to connect to.
+func (b *Broker) Addrs() []string { return b.cluster.ListenAddrs() }
+
+// Cluster gives tests the broker's faults and controls.
+func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
+
+// Close stops the broker; what it acknowledged is on disk.
+func (b *Broker) Close() error {
+	b.cluster.Close()
+	return b.release()
+}

@@ -1,0 +1,192 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tutti-go/tutti/event"
+)
+
+// Membership makes a consumer a member of a group that shares out partitions.
+type Membership struct {
+	// Group is the consumer group.
+	Group string
+	// Instance is stable over restarts of one instance (static membership,
+	// KIP-345): a restart takes its partitions back at once.
+	Instance string
+	Topics   []string
+	// Start returns where to begin in a partition that was assigned.
+	Start func(ctx context.Context, p event.Partition) (int64, error)
+	// Lost is told of partitions that are no longer assigned.
+	Lost func(ps []event.Partition)
+}
+
+// Consumer reads the partitions that its group assigns to it.
+type Consumer struct {
+	m      Membership
+	client *kgo.Client
+}
+
+// Fetched is consecutive records of a partition.
+type Fetched struct {
+	event.Partition
+	Records []Consumed
+	// End is the offset after the last record in the log.
+	End int64
+}
+
+// Consumed is a record at its place in the log.
+type Consumed struct {
+	event.Record
+	Offset int64
+	Time   time.Time
+}
+
+// Errors of Poll after which a consumer cannot go on.
+var (
+	// ErrLogLost says that the log does not hold the offset that is next.
+	ErrLogLost = errors.New("the log does not hold the next record")
+	// ErrReplaced says that another instance has taken this one's place.
+	ErrReplaced = errors.New("another instance has taken the place of this one")
+)
+
+// Join makes a consumer. Polling makes it a member.
+func (b *Bus) Join(m Membership) (*Consumer, error) {
+	opts := append(b.options(m.Instance),
+		kgo.ConsumerGroup(m.Group),
+		kgo.InstanceID(m.Instance),
+		kgo.ConsumeTopics(m.Topics...),
+		kgo.DisableAutoCommit(),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxBytes(8<<20),
+		kgo.FetchMaxPartitionBytes(2<<20),
+		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.SessionTimeout(15*time.Second),
+		kgo.RebalanceTimeout(15*time.Second),
+		kgo.HeartbeatInterval(2*time.Second),
+		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+			for topic, partitions := range offsets {
+				for number := range partitions {
+					at, err := m.Start(ctx, event.Partition{Topic: topic, Number: number})
+					if err != nil {
+						return nil, err
+					}
+					partitions[number] = kgo.NewOffset().At(at)
+				}
+			}
+			return offsets, nil
+		}),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) { m.Lost(flatten(lost)) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) { m.Lost(flatten(lost)) }),
+	)
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("join group %s: %w", m.Group, err)
+	}
+	return &Consumer{m: m, client: client}, nil
+}
+
+func flatten(m map[string][]int32) []event.Partition {
+	var out []event.Partition
+	for topic, numbers := range m {
+		for _, n := range numbers {
+			out = append(out, event.Partition{Topic: topic, Number: n})
+		}
+	}
+	return out
+}
+
+// Poll waits for records, at most limit of them. Errors that the client overcomes
+// by itself are not returned.
+func (c *Consumer) Poll(ctx context.Context, limit int) ([]Fetched, error) {
+	fetches := c.client.PollRecords(ctx, limit)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := c.fatal(fetches); err != nil {
+		return nil, err
+	}
+	var out []Fetched
+	headers := make([]event.Header, 0, 14*fetches.NumRecords()) // one slab for all
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if len(p.Records) == 0 {
+			return
+		}
+		f := Fetched{Partition: event.Partition{Topic: p.Topic, Number: p.Partition}, End: p.HighWatermark, Records: make([]Consumed, len(p.Records))}
+		for i, r := range p.Records {
+			start := len(headers)
+			for _, h := range r.Headers {
+				headers = append(headers, event.Header(h))
+			}
+			f.Records[i] = Consumed{
+				Record: event.Record{Key: r.Key, Value: r.Value, Headers: headers[start:len(headers):len(headers)]},
+				Offset: r.Offset, Time: r.Timestamp,
+			}
+		}
+		out = append(out, f)
+	})
+	return out, nil
+}
+
+func (c *Consumer) fatal(fetches kgo.Fetches) error {
+	for _, e := range fetches.Errors() {
+		var loss *kgo.ErrDataLoss
+		switch {
+		case errors.Is(e.Err, kerr.OffsetOutOfRange), errors.As(e.Err, &loss):
+			return fmt.Errorf("poll %s/%d: %w: %w", e.Topic, e.Partition, ErrLogLost, e.Err)
+		case errors.Is(e.Err, kerr.FencedInstanceID):
+			return fmt.Errorf("poll group %s as %s: %w", c.m.Group, c.m.Instance, ErrReplaced)
+		case errors.Is(e.Err, kgo.ErrClientClosed):
+			return fmt.Errorf("poll group %s: %w", c.m.Group, e.Err)
+		case errors.Is(e.Err, kerr.TopicAuthorizationFailed), errors.Is(e.Err, kerr.GroupAuthorizationFailed):
+			return fmt.Errorf("poll %s as group %s: %w: the broker's access rules do not let this client read it", e.Topic, c.m.Group, e.Err)
+		}
+	}
+	return nil
+}
+
+// Pause stops fetching of partitions, and Resume goes on where it stopped.
+func (c *Consumer) Pause(ps []event.Partition) { c.client.PauseFetchPartitions(nest(ps)) }
+
+// Resume undoes Pause.
+func (c *Consumer) Resume(ps []event.Partition) { c.client.ResumeFetchPartitions(nest(ps)) }
+
+func nest(ps []event.Partition) map[string][]int32 {
+	out := map[string][]int32{}
+	for _, p := range ps {
+		out[p.Topic] = append(out[p.Topic], p.Number)
+	}
+	return out
+}
+
+// Commit stores how far the group is, for monitoring. It does not wait: what is
+// lost is overtaken by the next commit.
+func (c *Consumer) Commit(ctx context.Context, next map[event.Partition]int64) {
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	for p, at := range next {
+		if offsets[p.Topic] == nil {
+			offsets[p.Topic] = map[int32]kgo.EpochOffset{}
+		}
+		offsets[p.Topic][p.Number] = kgo.EpochOffset{Epoch: -1, Offset: at}
+	}
+	c.client.CommitOffsets(ctx, offsets, nil)
+}
+
+// Close leaves the group, so that others take over at once.
+func (c *Consumer) Close(ctx context.Context) {
+	admin := kadm.NewClient(c.client)
+	// Static members stay in the group until they are removed or time out. If
+	// this fails, they time out.
+	_, _ = admin.LeaveGroup(ctx, kadm.LeaveGroup(c.m.Group).InstanceIDs(c.m.Instance))
+	c.client.CloseAllowingRebalance()
+}
+
+// Kill ends the connections and nothing else, as a crash would: for tests.
+func (c *Consumer) Kill() { c.client.CloseAllowingRebalance() }

@@ -1,0 +1,64 @@
+package service
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/tutti-go/tutti/problem"
+)
+
+// HandlerFunc serves a request. An error it returns becomes a problem document by
+// its kind (RFC 9457); errors of no kind are logged and hidden from the client.
+type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+// Handle serves a pattern of net/http's ServeMux, as in "GET /orders/{id}".
+func (s *Service) Handle(pattern string, h HandlerFunc) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		err := safely(func() error { return h(w, r) })
+		if err == nil {
+			return
+		}
+		if problem.KindOf(err) == problem.Internal && r.Context().Err() == nil {
+			s.log.Error("serve request", "method", r.Method, "path", r.URL.Path, "error", err)
+		}
+		problem.Write(w, r, err)
+	})
+}
+
+// Handler serves the service's routes.
+func (s *Service) Handler() http.Handler { return s.mux }
+
+// MaxBody is the most bytes of a request body that [ReadJSON] takes.
+const MaxBody = 1 << 20
+
+// ReadJSON decodes the request's body into v. Unknown fields, a second value, a
+// wrong type or too many bytes are errors of the caller.
+func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBody))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return problem.Large("body is over %d bytes", large.Limit)
+		}
+		return problem.BadRequest("read body as JSON: %v", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return problem.BadRequest("read body as JSON: something follows the value")
+	}
+	return nil
+}
+
+// WriteJSON answers with v. Values that cannot be encoded are a fault of ours.
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // the client is gone if this fails
+	return nil
+}

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+)
+
+// Job is work that waits to be done outside a transaction, or a timer that waits
+// to be due. Kind and ID together identify it, and are its idempotency key.
+type Job struct {
+	Kind     string
+	ID       string
+	Due      time.Time
+	Attempts int
+	Args     []byte
+	Cause    event.Cause
+	Error    string // of the last attempt
+}
+
+// States of a job.
+const (
+	jobWaiting = "waiting"
+	jobDead    = "dead"
+)
+
+// AddJob stores a job unless one of the same kind and id is there. A job that is
+// due now is also handed to the workers after the commit.
+func (tx *Tx) AddJob(ctx context.Context, j Job) error {
+	if tx.s.lane == nil {
+		return fmt.Errorf("add job %s %s: no lane is held", j.Kind, j.ID)
+	}
+	if j.ID == "" || len(j.ID) > event.MaxKey {
+		return event.Reject(fmt.Errorf("add job %s: id is %d bytes long, want 1 to %d", j.Kind, len(j.ID), event.MaxKey))
+	}
+	j.Cause = tx.cause
+	if j.Due.IsZero() {
+		j.Due = tx.now
+	}
+	n, err := tx.Affected(ctx, `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
+		VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, '') ON CONFLICT (kind, id) DO NOTHING`,
+		j.Kind, j.ID, tx.s.lane.Number, millis(j.Due), j.Args, encodeCause(j.Cause))
+	if err != nil {
+		return fmt.Errorf("add job %s %s: %w", j.Kind, j.ID, err)
+	}
+	if n == 1 {
+		tx.jobs = append(tx.jobs, j)
+	}
+	return nil
+}
+
+// RemoveJob deletes a job, and reports whether it was there.
+func (tx *Tx) RemoveJob(ctx context.Context, kind, id string) (bool, error) {
+	n, err := tx.Affected(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2`, kind, id)
+	if err != nil {
+		return false, fmt.Errorf("remove job %s %s: %w", kind, id, err)
+	}
+	return n == 1, nil
+}
+
+// RetryJob stores an attempt that failed: the job is due again later, or never if
+// due is zero; it is then dead, and waits for a person.
+func (tx *Tx) RetryJob(ctx context.Context, j Job, due time.Time, cause error) error {
+	state := jobWaiting
+	if due.IsZero() {
+		state, due = jobDead, tx.now
+	}
+	if err := tx.Exec(ctx, `UPDATE tutti_job SET state = $1, due = $2, attempts = $3, error = $4 WHERE kind = $5 AND id = $6`,
+		state, millis(due), j.Attempts, clip(cause.Error()), j.Kind, j.ID); err != nil {
+		return fmt.Errorf("retry job %s %s: %w", j.Kind, j.ID, err)
+	}
+	return nil
+}
+
+// DueJobs returns the jobs of this instance's lane that are due at now, oldest
+// first, at most limit of them, and when the first of the others will be due
+// (zero if there is none).
+func (s *Store) DueJobs(ctx context.Context, now time.Time, limit int) ([]Job, time.Time, error) {
+	jobs, err := Collect(ctx, s.Reader(), scanJob, `SELECT kind, id, due, attempts, args, cause, error FROM tutti_job
+		WHERE lane = $1 AND state = 'waiting' ORDER BY due LIMIT $2`, s.lane.Number, limit+1)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("read due jobs: %w", err)
+	}
+	for i, j := range jobs {
+		if j.Due.After(now) || i == limit {
+			return jobs[:i], j.Due, nil
+		}
+	}
+	return jobs, time.Time{}, nil
+}
+
+// Jobs lists the jobs of all lanes, dead ones first, then by due time.
+func (s *Store) Jobs(ctx context.Context, limit int) ([]Job, error) {
+	jobs, err := Collect(ctx, s.Reader(), scanJob, `SELECT kind, id, due, attempts, args, cause, error FROM tutti_job
+		ORDER BY state, due LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	return jobs, nil
+}
+
+// ReviveJob makes a dead job due now, with all its attempts before it. It reports
+// whether there was one.
+func (tx *Tx) ReviveJob(ctx context.Context, kind, id string) (bool, error) {
+	n, err := tx.Affected(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0 WHERE kind = $2 AND id = $3 AND state = 'dead'`,
+		millis(tx.now), kind, id)
+	if err != nil {
+		return false, fmt.Errorf("revive job %s %s: %w", kind, id, err)
+	}
+	return n == 1, nil
+}
+
+func scanJob(r Rows) (Job, error) {
+	var j Job
+	var due int64
+	var cause string
+	if err := r.Scan(&j.Kind, &j.ID, &due, &j.Attempts, &j.Args, &cause, &j.Error); err != nil {
+		return j, err
+	}
+	j.Due = fromMillis(due)
+	if cause != "" {
+		if err := json.Unmarshal([]byte(cause), &j.Cause); err != nil {
+			return j, fmt.Errorf("cause of job %s %s: %w", j.Kind, j.ID, err)
+		}
+	}
+	return j, nil
+}
+
+func encodeCause(c event.Cause) string {
+	b, _ := json.Marshal(c) // four strings: cannot fail
+	return string(b)
+}
+
+const maxErrorText = 8 << 10 // bytes of an error that are stored
+
+func clip(s string) string {
+	if len(s) > maxErrorText {
+		return s[:maxErrorText] + "…"
+	}
+	return s
+}

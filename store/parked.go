@@ -1,0 +1,237 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+)
+
+// State of a parked record.
+type State string
+
+// A parked record is to be retried when due, waits behind an earlier record of
+// its key, or is dead: it waits for redrive, edit or discard.
+const (
+	StateRetry   State = "retry"
+	StateWaiting State = "waiting"
+	StateDead    State = "dead"
+)
+
+// Parked is a record that could not be handled, or that follows one of the same
+// key that could not.
+type Parked struct {
+	event.Partition
+	Offset   int64
+	State    State
+	Attempts int
+	Due      time.Time
+	Since    time.Time
+	Error    string
+	Record   event.Record // the bytes as they were read
+}
+
+// Key is the record's key as text.
+func (p Parked) Key() string { return string(p.Record.Key) }
+
+const parkedColumns = `topic, part, pos, msgkey, state, attempts, due, since, error, headers, body`
+
+// Park stores a record. One that is parked already is left as it is.
+func (tx *Tx) Park(ctx context.Context, p Parked) error {
+	if err := tx.Exec(ctx, `INSERT INTO tutti_parked (`+parkedColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (topic, part, pos) DO NOTHING`,
+		p.Topic, p.Number, p.Offset, notNil(p.Record.Key), string(p.State), p.Attempts, millis(p.Due), millis(tx.now), clip(p.Error),
+		appendHeaders(nil, p.Record.Headers), notNil(p.Record.Value)); err != nil {
+		return fmt.Errorf("park %s@%d: %w", p.Partition, p.Offset, err)
+	}
+	return nil
+}
+
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// Unpark deletes a parked record.
+func (tx *Tx) Unpark(ctx context.Context, p event.Partition, offset int64) error {
+	if err := tx.Exec(ctx, `DELETE FROM tutti_parked WHERE topic = $1 AND part = $2 AND pos = $3`, p.Topic, p.Number, offset); err != nil {
+		return fmt.Errorf("unpark %s@%d: %w", p, offset, err)
+	}
+	return nil
+}
+
+// Repark stores the outcome of another attempt.
+func (tx *Tx) Repark(ctx context.Context, p Parked) error {
+	if err := tx.Exec(ctx, `UPDATE tutti_parked SET state = $1, attempts = $2, due = $3, error = $4 WHERE topic = $5 AND part = $6 AND pos = $7`,
+		string(p.State), p.Attempts, millis(p.Due), clip(p.Error), p.Topic, p.Number, p.Offset); err != nil {
+		return fmt.Errorf("park %s@%d again: %w", p.Partition, p.Offset, err)
+	}
+	return nil
+}
+
+// Behind returns the first record parked of a key of a partition after an offset,
+// and [ErrNoRows] if there is none.
+func (tx *Tx) Behind(ctx context.Context, p event.Partition, key []byte, offset int64) (Parked, error) {
+	rows, err := tx.Query(ctx, `SELECT `+parkedColumns+` FROM tutti_parked WHERE topic = $1 AND part = $2 AND msgkey = $3 AND pos > $4
+		ORDER BY pos LIMIT 1`, p.Topic, p.Number, notNil(key), offset)
+	if err != nil {
+		return Parked{}, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return Parked{}, err
+		}
+		return Parked{}, ErrNoRows
+	}
+	return scanParked(rows)
+}
+
+// ParkedKeys counts the parked records of a partition by key.
+func (s *Store) ParkedKeys(ctx context.Context, p event.Partition) (map[string]int, error) {
+	rows, err := s.Reader().Query(ctx, `SELECT msgkey, COUNT(*) FROM tutti_parked WHERE topic = $1 AND part = $2 GROUP BY msgkey`, p.Topic, p.Number)
+	if err != nil {
+		return nil, fmt.Errorf("read keys parked in %s: %w", p, err)
+	}
+	defer rows.Close()
+	out := map[string]int{}
+	for rows.Next() {
+		var key []byte
+		var n int
+		if err := rows.Scan(&key, &n); err != nil {
+			return nil, fmt.Errorf("read keys parked in %s: %w", p, err)
+		}
+		out[string(key)] = n
+	}
+	return out, rows.Err()
+}
+
+// DueParked returns the records to retry that are due at now, at most limit of
+// them, and when the first of the others will be due (zero if there is none).
+func (s *Store) DueParked(ctx context.Context, now time.Time, limit int) ([]Parked, time.Time, error) {
+	all, err := Collect(ctx, s.Reader(), scanParked, `SELECT `+parkedColumns+` FROM tutti_parked WHERE state = 'retry' ORDER BY due LIMIT $1`, limit+1)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("read parked records that are due: %w", err)
+	}
+	for i, p := range all {
+		if p.Due.After(now) || i == limit {
+			return all[:i], p.Due, nil
+		}
+	}
+	return all, time.Time{}, nil
+}
+
+// Selection picks parked records. Empty fields pick all.
+type Selection struct {
+	State  State
+	Topic  string
+	Key    string
+	Error  string // a part of the error's text
+	Offset *int64 // with Topic: one record of each partition
+	Limit  int    // 0 means 1000
+}
+
+// ListParked returns the parked records of a selection, in the order of the log.
+func (s *Store) ListParked(ctx context.Context, sel Selection) ([]Parked, error) {
+	var where []string
+	var args []any
+	pick := func(condition string, arg any) {
+		args = append(args, arg)
+		where = append(where, fmt.Sprintf(condition, len(args)))
+	}
+	if sel.State != "" {
+		pick("state = $%d", string(sel.State))
+	}
+	if sel.Topic != "" {
+		pick("topic = $%d", sel.Topic)
+	}
+	if sel.Key != "" {
+		pick("msgkey = $%d", []byte(sel.Key))
+	}
+	if sel.Error != "" {
+		pick(`error LIKE $%d ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(sel.Error)+"%")
+	}
+	if sel.Offset != nil {
+		pick("pos = $%d", *sel.Offset)
+	}
+	query := `SELECT ` + parkedColumns + ` FROM tutti_parked`
+	if len(where) > 0 {
+		query += " WHERE " + strings.Join(where, " AND ")
+	}
+	limit := sel.Limit
+	if limit == 0 {
+		limit = 1000
+	}
+	args = append(args, limit)
+	out, err := Collect(ctx, s.Reader(), scanParked, fmt.Sprintf("%s ORDER BY topic, part, pos LIMIT $%d", query, len(args)), args...)
+	if err != nil {
+		return nil, fmt.Errorf("list parked records: %w", err)
+	}
+	return out, nil
+}
+
+// changeDead runs a statement that changes one dead letter, and fails if there is
+// none.
+func (tx *Tx) changeDead(ctx context.Context, verb, query string, p event.Partition, offset int64, args ...any) error {
+	n, err := tx.Affected(ctx, query, append([]any{p.Topic, p.Number, offset}, args...)...)
+	if err != nil {
+		return fmt.Errorf("%s %s@%d: %w", verb, p, offset, err)
+	}
+	if n != 1 {
+		return fmt.Errorf("%s %s@%d: %w among the dead letters", verb, p, offset, ErrNoRows)
+	}
+	return nil
+}
+
+// Redrive makes a dead letter due now, with all its attempts before it.
+func (tx *Tx) Redrive(ctx context.Context, p event.Partition, offset int64) error {
+	return tx.changeDead(ctx, "redrive", `UPDATE tutti_parked SET state = 'retry', attempts = 0, due = $4
+		WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'dead'`, p, offset, millis(tx.now))
+}
+
+// Edit replaces the body of a dead letter. It stays dead until it is redriven.
+func (tx *Tx) Edit(ctx context.Context, p event.Partition, offset int64, body []byte) error {
+	return tx.changeDead(ctx, "edit", `UPDATE tutti_parked SET body = $4
+		WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'dead'`, p, offset, notNil(body))
+}
+
+// Discard deletes a dead letter for ever, and makes the next record of its key
+// due.
+func (tx *Tx) Discard(ctx context.Context, p event.Partition, offset int64, key []byte) error {
+	if err := tx.changeDead(ctx, "discard", `DELETE FROM tutti_parked
+		WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'dead'`, p, offset); err != nil {
+		return err
+	}
+	return tx.wakeNext(ctx, p, key, offset)
+}
+
+// wakeNext makes the record behind offset of a key due now, if one waits.
+func (tx *Tx) wakeNext(ctx context.Context, p event.Partition, key []byte, offset int64) error {
+	if err := tx.Exec(ctx, `UPDATE tutti_parked SET state = 'retry', due = $5 WHERE topic = $1 AND part = $2 AND msgkey = $3 AND state = 'waiting'
+		AND pos = (SELECT MIN(pos) FROM tutti_parked WHERE topic = $1 AND part = $2 AND msgkey = $3 AND pos > $4)`,
+		p.Topic, p.Number, notNil(key), offset, millis(tx.now)); err != nil {
+		return fmt.Errorf("wake the record behind %s@%d: %w", p, offset, err)
+	}
+	return nil
+}
+
+func scanParked(r Rows) (Parked, error) {
+	var p Parked
+	var due, since int64
+	var state string
+	var headers []byte
+	if err := r.Scan(&p.Topic, &p.Number, &p.Offset, &p.Record.Key, &state, &p.Attempts, &due, &since, &p.Error, &headers, &p.Record.Value); err != nil {
+		return p, err
+	}
+	p.State, p.Due, p.Since = State(state), fromMillis(due), fromMillis(since)
+	u := &unpacker{b: headers}
+	p.Record.Headers = u.headers()
+	if u.err != nil {
+		return p, fmt.Errorf("headers of %s@%d: %w", p.Partition, p.Offset, u.err)
+	}
+	return p, nil
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+// sqlite is one writing connection with its prepared statements, and a pool of
+// readers.
+type sqlite struct {
+	path    string
+	pool    *sql.DB // of the writer: one connection
+	writer  *sql.Conn
+	stmts   map[string]*sql.Stmt
+	readers *sql.DB
+}
+
+const maxStatements = 512 // prepared on the writer; more than that are generated texts
+
+func openSQLite(ctx context.Context, path string, cfg Config) (*sqlite, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	sync := "FULL"
+	if cfg.Unsynced {
+		sync = "OFF"
+	}
+	pool, err := sql.Open("sqlite", sqliteURL(path, "busy_timeout(5000)", "journal_mode(WAL)", "synchronous("+sync+")",
+		"foreign_keys(ON)", "cache_size(-32768)", "wal_autocheckpoint(4000)"))
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(1)
+	writer, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w (is the file a SQLite database, on a writable disk that is not full?)", closing(pool, err))
+	}
+	readers, err := sql.Open("sqlite", sqliteURL(path, "busy_timeout(5000)", "query_only(ON)", "cache_size(-8192)"))
+	if err != nil {
+		return nil, closing(pool, err)
+	}
+	readers.SetMaxOpenConns(cfg.Readers)
+	readers.SetMaxIdleConns(cfg.Readers)
+	return &sqlite{path: path, pool: pool, writer: writer, stmts: map[string]*sql.Stmt{}, readers: readers}, nil
+}
+
+func closing(db *sql.DB, err error) error {
+	_ = db.Close() // the first error is the one to report
+	return err
+}
+
+func sqliteURL(path string, pragmas ...string) string {
+	q := url.Values{"_pragma": pragmas}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+func (*sqlite) dialect() dialect {
+	return dialect{begin: "BEGIN IMMEDIATE", blob: "BLOB", id: "INTEGER"}
+}
+
+// prepared returns the statement for a query text, prepared once. Statements run
+// without the caller's cancellation, which would cost a goroutine each; callers
+// check the context before.
+func (s *sqlite) prepared(query string) (*sql.Stmt, error) {
+	if st, ok := s.stmts[query]; ok {
+		return st, nil
+	}
+	if len(s.stmts) >= maxStatements {
+		for q, st := range s.stmts {
+			_ = st.Close() // a statement that is dropped has nothing to lose
+			delete(s.stmts, q)
+		}
+	}
+	st, err := s.writer.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, fmt.Errorf("%w in: %s", err, strings.Join(strings.Fields(query), " "))
+	}
+	s.stmts[query] = st
+	return st, nil
+}
+
+func (s *sqlite) exec(_ context.Context, query string, args []any) (int64, error) {
+	st, err := s.prepared(query)
+	if err != nil {
+		return 0, err
+	}
+	res, err := st.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (s *sqlite) query(_ context.Context, query string, args []any) (Rows, error) {
+	st, err := s.prepared(query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := st.QueryContext(context.Background(), args...)
+	if err != nil {
+		return nil, err // a nil *sql.Rows must not become a Rows
+	}
+	return rows, nil
+}
+
+func (s *sqlite) read(ctx context.Context, query string, args []any) (Rows, error) {
+	rows, err := s.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+func (s *sqlite) close() error {
+	err := s.readers.Close()
+	for _, st := range s.stmts {
+		_ = st.Close() // closed with the connection below
+	}
+	_ = s.writer.Close() // hands the connection back to the pool, closed next
+	if e := s.pool.Close(); err == nil {
+		err = e
+	}
+	return err
+}

@@ -1,0 +1,207 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+)
+
+// Tx is the transaction in which handlers run, and in which the positions and
+// the outgoing messages are stored with their effects. It is used by one
+// goroutine at a time.
+//
+// Queries use $1, $2, … for their arguments on every database.
+type Tx struct {
+	s     *Store
+	now   time.Time
+	cause event.Cause
+	scope int // counts the messages and requests handled in this transaction
+
+	out  []pending
+	jobs []Job // added here, to be handed to workers after the commit
+	done bool
+}
+
+// pending is an appended message that the commit completes.
+type pending struct {
+	event.Outgoing
+	cause event.Cause
+	scope int
+}
+
+// Begin starts the write transaction. It waits for the one before it.
+func (s *Store) Begin(ctx context.Context) (*Tx, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.tx.Lock()
+	if _, err := s.db.exec(ctx, s.db.dialect().begin, nil); err != nil {
+		s.tx.Unlock()
+		return nil, fmt.Errorf("begin transaction: %w", err)
+	}
+	return &Tx{s: s, now: time.Now().UTC().Truncate(time.Millisecond)}, nil
+}
+
+// Update runs fn in a transaction of its own, for work outside a service's loop.
+// What fn appends is in the outbox when Update returns.
+func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
+	tx, err := s.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	_, err = tx.Commit(ctx, Books{})
+	return err
+}
+
+// Now is the transaction's time, to the millisecond. Handlers take it as the
+// present, so that what one transaction writes has one time.
+func (tx *Tx) Now() time.Time { return tx.now }
+
+// Cause is what messages appended now carry as their cause.
+func (tx *Tx) Cause() event.Cause { return tx.cause }
+
+// Handling says because of what the following messages and jobs are written.
+func (tx *Tx) Handling(c event.Cause) {
+	tx.cause = c
+	tx.scope++
+}
+
+// Exec runs a statement whose outcome is not needed. Databases behind a network
+// may pipeline it; its error then surfaces at the next query or at the commit.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) error {
+	_, err := tx.Affected(ctx, query, args...)
+	return err
+}
+
+// Affected runs a statement and returns how many rows it changed.
+func (tx *Tx) Affected(ctx context.Context, query string, args ...any) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return tx.s.db.exec(ctx, query, args)
+}
+
+// Query runs a query that sees what this transaction has written.
+func (tx *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return tx.s.db.query(ctx, query, args)
+}
+
+// QueryRow runs a query of at most one row that sees what this transaction has
+// written.
+func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) Row {
+	rows, err := tx.Query(ctx, query, args...)
+	return Row{rows, err}
+}
+
+// Append adds a message that is sent if and only if the transaction commits.
+// Services call [event.Publish].
+func (tx *Tx) Append(m event.Outgoing) error {
+	switch {
+	case !tx.s.cfg.Publishes[m.Contract]:
+		return fmt.Errorf("%w: service %s does not declare that it publishes %s: call event.Publishes", ErrUndeclared, tx.s.cfg.Owner, m.Contract)
+	case m.Key == "" || len(m.Key) > event.MaxKey:
+		return event.Reject(fmt.Errorf("key is %d bytes long, want 1 to %d", len(m.Key), event.MaxKey))
+	case len(m.Data) > event.MaxData:
+		return event.Reject(fmt.Errorf("body is %d bytes long, want at most %d", len(m.Data), event.MaxData))
+	}
+	tx.out = append(tx.out, pending{m, tx.cause, tx.scope})
+	return nil
+}
+
+// Savepoint runs fn such that its failure undoes only what fn did. An error of
+// fn is returned as it is; broken says that the transaction itself failed and can
+// only be rolled back.
+func (tx *Tx) Savepoint(ctx context.Context, fn func() error) (err error, broken error) {
+	out, jobs := len(tx.out), len(tx.jobs)
+	if _, err := tx.s.db.exec(ctx, "SAVEPOINT tutti", nil); err != nil {
+		return nil, fmt.Errorf("savepoint: %w", err)
+	}
+	if err = fn(); err != nil {
+		tx.out, tx.jobs = tx.out[:out], tx.jobs[:jobs]
+		if _, back := tx.s.db.exec(context.WithoutCancel(ctx), "ROLLBACK TO SAVEPOINT tutti", nil); back != nil {
+			return err, fmt.Errorf("roll back to savepoint: %w", back)
+		}
+	}
+	if _, rel := tx.s.db.exec(context.WithoutCancel(ctx), "RELEASE SAVEPOINT tutti", nil); rel != nil {
+		return err, fmt.Errorf("release savepoint: %w", rel)
+	}
+	return err, nil
+}
+
+// Rollback undoes the transaction. After a commit it does nothing.
+func (tx *Tx) Rollback() {
+	if tx.done {
+		return
+	}
+	tx.done = true
+	// A connection that cannot roll back is replaced by the backend.
+	if _, err := tx.s.db.exec(context.Background(), "ROLLBACK", nil); err != nil {
+		tx.s.cfg.Logger.Warn("roll back transaction", "error", err)
+	}
+	tx.s.tx.Unlock()
+}
+
+// Books is the bookkeeping that one transaction stores beside the effects.
+type Books struct {
+	// Advance moves positions. If one is not where Advance expects it, the
+	// transaction fails with [ErrFenced].
+	Advance []Advance
+	// Seen raises the highest sequence numbers seen.
+	Seen []Seen
+	// Sent is the last batch of the outbox that Kafka has acknowledged with all
+	// before it: these are deleted.
+	Sent int64
+}
+
+// Committed is what a commit leaves to be done.
+type Committed struct {
+	// Batch numbers the outbox row; 0 if nothing was appended.
+	Batch  int64
+	Events []Sendable
+	// Jobs were added and are due now.
+	Jobs []Job
+}
+
+// Commit stores the books and what was appended, and commits. If it fails,
+// everything is rolled back.
+func (tx *Tx) Commit(ctx context.Context, b Books) (Committed, error) {
+	if tx.done {
+		return Committed{}, errors.New("commit: the transaction has ended")
+	}
+	c, keep, err := tx.write(ctx, b)
+	if err != nil {
+		tx.Rollback()
+		return Committed{}, err
+	}
+	if _, err := tx.s.db.exec(context.WithoutCancel(ctx), "COMMIT", nil); err != nil {
+		tx.Rollback()
+		return Committed{}, fmt.Errorf("commit transaction: %w", err)
+	}
+	keep()
+	tx.done = true
+	tx.s.tx.Unlock()
+	return c, nil
+}
+
+// write stores the books and the outbox; keep makes the lane's new counters
+// current once the commit has succeeded.
+func (tx *Tx) write(ctx context.Context, b Books) (c Committed, keep func(), err error) {
+	if err := tx.advance(ctx, b); err != nil {
+		return c, nil, err
+	}
+	if c, keep, err = tx.appendOutbox(ctx, b.Sent); err != nil {
+		return c, nil, err
+	}
+	c.Jobs = tx.jobs
+	return c, keep, nil
+}
