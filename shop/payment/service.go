@@ -1,0 +1,41 @@
+// Package payment charges orders whose stock is reserved, and gives the money back
+// for orders that are not shipped and for goods that are returned. It listens to
+// orders, stock and shipments, and reaches the payment gateway by jobs only. What
+// it hears may come in any order and more than once; no charge is left of an order
+// that is not shipped, and a payment is published as completed, failed or refunded
+// at most once each.
+package payment
+
+import (
+	"embed"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/shop/paymentv1"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Register returns what sets up the service with its gateway. A gateway that is a
+// [Notifier] gets the service as its listener.
+func Register(gw Gateway) func(*service.Service) {
+	return func(s *service.Service) {
+		s.Migrations(migrations)
+		event.Publishes[paymentv1.Completed](s)
+		event.Publishes[paymentv1.Failed](s)
+		event.Publishes[paymentv1.Refunded](s)
+		event.Publishes[paymentv1.ReturnRefunded](s)
+		event.On(s, onPlaced)
+		event.On(s, onReserved)
+		event.On(s, onUnavailable)
+		event.On(s, onReturned)
+		handleJobs(s, gw)
+		h := handler{s}
+		s.Handle("GET /payments/{order}", h.show)
+		s.Handle("POST /payments/callbacks", h.callback)
+		if n, ok := gw.(Notifier); ok {
+			n.Notify(h.report)
+		}
+	}
+}
