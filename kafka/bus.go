@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,49 +149,55 @@ func (b *Bus) EnsureTopics(ctx context.Context, topics []event.Topic) error {
 	if err != nil {
 		return fmt.Errorf("list topics: %w", err)
 	}
+	var made []string
 	for _, t := range topics {
 		if d, ok := have[t.Name]; ok && d.Err == nil {
 			b.learn(t.Name, len(d.Partitions))
 			continue
 		}
-		n := t.Partitions
-		if n == 0 {
-			n = b.cfg.Partitions
-		}
+		n := cmp.Or(t.Partitions, b.cfg.Partitions)
 		retention := "-1"
 		if t.Retention > 0 {
 			retention = strconv.FormatInt(t.Retention.Milliseconds(), 10)
 		}
 		_, err := b.admin.CreateTopic(ctx, int32(n), int16(b.cfg.Replication), map[string]*string{"retention.ms": &retention}, t.Name)
-		switch {
-		case err == nil:
-			b.learn(t.Name, n)
-		case errors.Is(err, kerr.TopicAlreadyExists): // another service was faster
-			if err := b.refresh(ctx, t.Name); err != nil {
-				return err
-			}
-		default:
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) { // another service may have been faster
 			return fmt.Errorf("create topic %s: %w", t.Name, err)
+		}
+		made = append(made, t.Name)
+	}
+	return b.await(ctx, made)
+}
+
+// await waits until topics made a moment ago are known to the brokers that are
+// asked, and learns how many partitions each has.
+func (b *Bus) await(ctx context.Context, topics []string) error {
+	for len(topics) > 0 {
+		starts, err := b.admin.ListStartOffsets(ctx, topics...)
+		if err == nil {
+			err = starts.Error()
+		}
+		if err == nil {
+			for topic, partitions := range starts {
+				b.learn(topic, len(partitions))
+			}
+			return nil
+		}
+		if !sleep(ctx, 20*time.Millisecond) {
+			return fmt.Errorf("wait for new topics %s: %w", strings.Join(topics, ", "), err)
 		}
 	}
 	return nil
 }
 
-func (b *Bus) refresh(ctx context.Context, topic string) error {
-	for {
-		have, err := b.admin.ListTopics(ctx, topic)
-		if err != nil {
-			return fmt.Errorf("list topic %s: %w", topic, err)
-		}
-		if d := have[topic]; d.Err == nil && len(d.Partitions) > 0 {
-			b.learn(topic, len(d.Partitions))
-			return nil
-		}
-		select { // created a moment ago, and not yet known to this broker
-		case <-ctx.Done():
-			return fmt.Errorf("list topic %s: %w", topic, ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
 	}
 }
 

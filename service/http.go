@@ -16,6 +16,7 @@ type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 // Handle serves a pattern of net/http's ServeMux, as in "GET /orders/{id}".
 func (s *Service) Handle(pattern string, h HandlerFunc) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r = traced(r)
 		err := safely(func() error { return h(w, r) })
 		if err == nil {
 			return

@@ -1,13 +1,13 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -30,10 +30,11 @@ type Service struct {
 	mux        *http.ServeMux
 	background []func(ctx context.Context) error
 
-	loop  *loop // set by Run
-	ready chan struct{}
-	mu    sync.Mutex
-	state health
+	byType  map[typeID][]*event.Binding[*store.Tx] // set by Run
+	loop    *loop
+	kill    context.CancelCauseFunc // set by Run
+	ready   chan struct{}
+	stopped chan struct{}
 }
 
 // contractID is what a message says of its contract on the wire.
@@ -48,9 +49,10 @@ type contractID struct {
 func New(name string, bus *kafka.Bus, cfg Config) *Service {
 	s := &Service{
 		name: name, cfg: cfg.withDefaults(), bindings: map[contractID]event.Binding[*store.Tx]{},
-		publishes: map[event.Contract]event.Schema{}, jobs: map[string]job.Binding{}, mux: http.NewServeMux(), ready: make(chan struct{}),
+		publishes: map[event.Contract]event.Schema{}, jobs: map[string]job.Binding{}, mux: http.NewServeMux(), ready: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	s.cfg.bus = bus
+	s.cfg.Database = cmp.Or(s.cfg.Database, "sqlite:data/"+name+".db")
 	s.log = s.cfg.Logger.With("service", name)
 	s.loop = newLoop(s)
 	s.routes()
@@ -156,8 +158,12 @@ type Config struct {
 	// returns an error, the service dies on the spot, without cleaning up.
 	Fault func(Point) error
 
-	bus *kafka.Bus
+	bus    *kafka.Bus
+	guards guards
 }
+
+// guards can be switched off by tests that show that they are needed.
+type guards struct{ duplicates, gaps bool }
 
 // Recovery is what a service does where its database and the log do not fit.
 type Recovery string
@@ -184,15 +190,16 @@ const (
 )
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Batch, 1000)
-	setDefault(&c.Attempts, 10)
-	setDefault(&c.Backoff, 200*time.Millisecond)
-	setDefault(&c.MaxBackoff, time.Minute)
-	setDefault(&c.HandlerTimeout, 30*time.Second)
-	setDefault(&c.WriteTimeout, 10*time.Second)
-	setDefault(&c.Drain, 10*time.Second)
-	setDefault(&c.Parked, 10_000)
-	setDefault(&c.Unsent, 20_000)
+	c.Batch = cmp.Or(c.Batch, 1000)
+	c.Attempts = cmp.Or(c.Attempts, 10)
+	c.Backoff = cmp.Or(c.Backoff, 200*time.Millisecond)
+	c.MaxBackoff = cmp.Or(c.MaxBackoff, time.Minute)
+	c.HandlerTimeout = cmp.Or(c.HandlerTimeout, 30*time.Second)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
+	c.Drain = cmp.Or(c.Drain, 10*time.Second)
+	c.Parked = cmp.Or(c.Parked, 10_000)
+	c.Unsent = cmp.Or(c.Unsent, 20_000)
+	c.guards = guards{duplicates: true, gaps: true}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -200,13 +207,6 @@ func (c Config) withDefaults() Config {
 		c.Fault = func(Point) error { return nil }
 	}
 	return c
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // validate reports all faults at once.

@@ -19,16 +19,19 @@ type Job struct {
 	Args     []byte
 	Cause    event.Cause
 	Error    string // of the last attempt
+	Running  bool   // an instance has it in memory
 }
 
-// States of a job.
+// A job waits in the table until it is due; it is running when an instance has it
+// in memory, to work on or already working; dead, it waits for a person.
 const (
 	jobWaiting = "waiting"
+	jobRunning = "running"
 	jobDead    = "dead"
 )
 
 // AddJob stores a job unless one of the same kind and id is there. A job that is
-// due now is also handed to the workers after the commit.
+// due now is handed to the workers right after the commit, if they have room.
 func (tx *Tx) AddJob(ctx context.Context, j Job) error {
 	if tx.s.lane == nil {
 		return fmt.Errorf("add job %s %s: no lane is held", j.Kind, j.ID)
@@ -40,9 +43,13 @@ func (tx *Tx) AddJob(ctx context.Context, j Job) error {
 	if j.Due.IsZero() {
 		j.Due = tx.now
 	}
+	state := jobWaiting
+	if j.Running = !j.Due.After(tx.now) && tx.s.cfg.Claim != nil && tx.s.cfg.Claim(j.Kind); j.Running {
+		state = jobRunning
+	}
 	n, err := tx.Affected(ctx, `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
-		VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, '') ON CONFLICT (kind, id) DO NOTHING`,
-		j.Kind, j.ID, tx.s.lane.Number, millis(j.Due), j.Args, encodeCause(j.Cause))
+		VALUES ($1, $2, $3, $4, $5, 0, $6, $7, '') ON CONFLICT (kind, id) DO NOTHING`,
+		j.Kind, j.ID, tx.s.lane.Number, millis(j.Due), state, j.Args, encodeCause(j.Cause))
 	if err != nil {
 		return fmt.Errorf("add job %s %s: %w", j.Kind, j.ID, err)
 	}
@@ -57,6 +64,15 @@ func (tx *Tx) RemoveJob(ctx context.Context, kind, id string) (bool, error) {
 	n, err := tx.Affected(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2`, kind, id)
 	if err != nil {
 		return false, fmt.Errorf("remove job %s %s: %w", kind, id, err)
+	}
+	return n == 1, nil
+}
+
+// ClaimJob marks a waiting job as running, and reports whether it was waiting.
+func (tx *Tx) ClaimJob(ctx context.Context, kind, id string) (bool, error) {
+	n, err := tx.Affected(ctx, `UPDATE tutti_job SET state = 'running' WHERE kind = $1 AND id = $2 AND state = 'waiting'`, kind, id)
+	if err != nil {
+		return false, fmt.Errorf("claim job %s %s: %w", kind, id, err)
 	}
 	return n == 1, nil
 }

@@ -99,6 +99,23 @@ func (tx *Tx) incarnate(ctx context.Context) (string, error) {
 	return id, nil
 }
 
+// Reincarnate gives the database a new identity, so that its lanes number from 1
+// under new names: the recovery of a database that was restored from a copy, whose
+// numbers would be given twice. No lane may be held.
+func (s *Store) Reincarnate(ctx context.Context) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		id, err := tx.incarnate(ctx)
+		if err != nil {
+			return fmt.Errorf("give database of %s a new identity: %w", s.cfg.Owner, err)
+		}
+		if err := tx.Exec(ctx, `DELETE FROM tutti_seq`); err != nil {
+			return fmt.Errorf("give database of %s a new identity: %w", s.cfg.Owner, err)
+		}
+		s.name = s.cfg.Owner + "." + id
+		return nil
+	})
+}
+
 type migration struct {
 	version int
 	name    string

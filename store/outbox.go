@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -32,9 +33,9 @@ type Lane struct {
 	Number int64
 
 	epoch int64
-	ids   int64 // of the last message
-	batch int64 // of the last row
-	swept int64 // rows up to this one are deleted
+	ids   int64        // of the last message
+	batch int64        // of the last row
+	swept atomic.Int64 // rows up to this one are deleted
 	seqs  map[event.Partition]int64
 }
 
@@ -85,7 +86,11 @@ func (tx *Tx) takeLane(ctx context.Context) (*Lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.Name = tx.s.name + "." + strconv.FormatInt(l.Number, 10)
+	// What the last holder had in memory is to be done again.
+	if err := tx.Exec(ctx, `UPDATE tutti_job SET state = 'waiting' WHERE lane = $1 AND state = 'running'`, l.Number); err != nil {
+		return nil, err
+	}
+	l.Name = tx.s.laneName(l.Number)
 	rows, err := tx.Query(ctx, `SELECT topic, part, seq FROM tutti_seq WHERE lane = $1`, l.Number)
 	if err != nil {
 		return nil, err
@@ -119,9 +124,9 @@ func (s *Store) unsent(ctx context.Context, l *Lane) ([]Batch, error) {
 		return nil, fmt.Errorf("read the outbox of lane %s: %w", l.Name, err)
 	}
 	if len(batches) > 0 {
-		l.swept = batches[0].Number - 1
+		l.swept.Store(batches[0].Number - 1)
 	} else {
-		l.swept = l.batch
+		l.swept.Store(l.batch)
 	}
 	return batches, nil
 }
@@ -168,9 +173,9 @@ func (tx *Tx) appendOutbox(ctx context.Context, sent int64) (Committed, func(), 
 			}
 		}
 	}
-	if sent > l.swept {
+	if sent > l.swept.Load() {
 		// The lower bound spares PostgreSQL a walk over dead index entries.
-		if err := tx.Exec(ctx, `DELETE FROM tutti_outbox WHERE lane = $1 AND batch > $2 AND batch <= $3`, l.Number, l.swept, sent); err != nil {
+		if err := tx.Exec(ctx, `DELETE FROM tutti_outbox WHERE lane = $1 AND batch > $2 AND batch <= $3`, l.Number, l.swept.Load(), sent); err != nil {
 			return Committed{}, nil, fmt.Errorf("sweep outbox: %w", err)
 		}
 	}
@@ -187,7 +192,8 @@ func (tx *Tx) appendOutbox(ctx context.Context, sent int64) (Committed, func(), 
 		c.Batch = batch
 	}
 	return c, func() {
-		l.ids, l.batch, l.swept = n.ids, batch, max(l.swept, sent)
+		l.ids, l.batch = n.ids, batch
+		l.swept.Store(max(l.swept.Load(), sent))
 		for p, seq := range n.partitions {
 			l.seqs[p] = seq
 		}
@@ -200,6 +206,46 @@ type numbered struct {
 	ids        int64
 	partitions map[event.Partition]int64
 }
+
+// Swept is the batch up to which the outbox is empty.
+func (s *Store) Swept() int64 { return s.lane.swept.Load() }
+
+// HoldsLane reports whether no other instance has taken the lane.
+func (s *Store) HoldsLane(ctx context.Context) (bool, error) {
+	var epoch int64
+	if err := s.Reader().QueryRow(ctx, `SELECT epoch FROM tutti_lane WHERE lane = $1`, s.lane.Number).Scan(&epoch); err != nil {
+		return false, fmt.Errorf("look at lane %s: %w", s.lane.Name, err)
+	}
+	return epoch == s.lane.epoch, nil
+}
+
+// LanePartition is a partition as a lane writes to it.
+type LanePartition struct {
+	Lane string
+	event.Partition
+}
+
+// Numbered returns the last sequence number that each lane has given in each
+// partition.
+func (s *Store) Numbered(ctx context.Context) (map[LanePartition]int64, error) {
+	rows, err := s.Reader().Query(ctx, `SELECT lane, topic, part, seq FROM tutti_seq`)
+	if err != nil {
+		return nil, fmt.Errorf("read the numbering of lanes: %w", err)
+	}
+	defer rows.Close()
+	out := map[LanePartition]int64{}
+	for rows.Next() {
+		var lane, seq int64
+		var p event.Partition
+		if err := rows.Scan(&lane, &p.Topic, &p.Number, &seq); err != nil {
+			return nil, fmt.Errorf("read the numbering of lanes: %w", err)
+		}
+		out[LanePartition{s.laneName(lane), p}] = seq
+	}
+	return out, rows.Err()
+}
+
+func (s *Store) laneName(number int64) string { return s.name + "." + strconv.FormatInt(number, 10) }
 
 // number completes the envelopes. The lane's own counters stay as they are until
 // the commit.

@@ -35,6 +35,9 @@ type Config struct {
 	// Partition maps a topic and key to the partition that the message goes to.
 	// Required to publish.
 	Partition func(topic, key string) (int32, error)
+	// Claim says whether there is room to run a job of a kind right after the
+	// commit; others wait in the table. Default: no.
+	Claim func(kind string) bool
 	// Readers is how many connections serve reads outside the loop; default 4.
 	Readers int
 	// Unsynced trades durability for speed: for tests in virtual time only.
@@ -130,6 +133,9 @@ type Row struct {
 	rows Rows
 	err  error
 }
+
+// NewRow is the first row of rows, or the error of the query.
+func NewRow(rows Rows, err error) Row { return Row{rows, err} }
 
 // Scan copies the row's columns, or returns [ErrNoRows].
 func (r Row) Scan(dest ...any) error {

@@ -48,6 +48,15 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 // Update runs fn in a transaction of its own, for work outside a service's loop.
 // What fn appends is in the outbox when Update returns.
 func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
+	return s.update(ctx, Books{}, fn)
+}
+
+// Sweep deletes the batches of the outbox up to sent.
+func (s *Store) Sweep(ctx context.Context, sent int64) error {
+	return s.update(ctx, Books{Sent: sent}, func(*Tx) error { return nil })
+}
+
+func (s *Store) update(ctx context.Context, books Books, fn func(tx *Tx) error) error {
 	tx, err := s.Begin(ctx)
 	if err != nil {
 		return err
@@ -56,7 +65,7 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	_, err = tx.Commit(ctx, Books{})
+	_, err = tx.Commit(ctx, books)
 	return err
 }
 

@@ -1,0 +1,109 @@
+// Package cli is what our commands share: settings by flag, environment and file,
+// signals, and exit codes.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Func is a whole program: all that it takes from its surroundings is an argument.
+type Func func(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error
+
+// Main runs the program in the process's surroundings and exits: with 0, with 1 if
+// it failed, or with 2 if it was called wrongly. SIGINT and SIGTERM end its
+// context; a second one ends the process at once.
+func Main(name string, run Func) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // signals mean what they mean by default again
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, errSaid) {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", name, clip(err.Error()))
+	}
+	var wrong *usageError
+	if errors.As(err, &wrong) {
+		fmt.Fprintf(os.Stderr, "Run '%s --help' for usage.\n", wrong.command)
+	}
+	os.Exit(code(err))
+}
+
+// clip bounds what is printed: arguments and files may quote anything.
+func clip(s string) string {
+	const limit = 4000
+	if len(s) > limit {
+		return s[:limit] + "…"
+	}
+	return s
+}
+
+// code is the exit code for the error of a program.
+func code(err error) int {
+	var wrong *usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &wrong):
+		return 2
+	}
+	return 1
+}
+
+var errSaid = errors.New("said already")
+
+// Failed is an error for a program that has said by its output what is wrong.
+func Failed() error { return errSaid }
+
+type usageError struct {
+	command string
+	error
+}
+
+func (u *usageError) Unwrap() error { return u.error }
+
+// Usage says that cmd was called wrongly. It returns nil for nil.
+func Usage(cmd *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &usageError{cmd.CommandPath(), err}
+}
+
+// Execute runs the command that args name. Flags that are not given are taken from
+// the environment, as PREFIX_FLAG_NAME, and then from the file of --config.
+func Execute(ctx context.Context, root *cobra.Command, args []string, getenv func(string) string, prefix string) error {
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.Version = Version()
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.PersistentFlags().String("config", "", "read settings from `FILE`, lines of flag = value")
+	begun := false
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := configure(cmd, getenv, prefix); err != nil {
+			return err
+		}
+		begun = true
+		return nil
+	}
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if !begun { // all that can fail before is in what the caller gave
+		return Usage(cmd, err)
+	}
+	return err
+}
+
+// Version is the version of the module that the program was built from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

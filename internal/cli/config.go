@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// configure sets the flags of cmd that were not given on the command line.
+func configure(cmd *cobra.Command, getenv func(string) string, prefix string) error {
+	flags := cmd.Flags()
+	config := flags.Lookup("config")
+	if value := getenv(variable(prefix, "config")); value != "" && !config.Changed {
+		_ = config.Value.Set(value) // a string: cannot fail
+	}
+	file := map[string]setting{}
+	if path := config.Value.String(); path != "" {
+		var err error
+		if file, err = readFile(path, cmd.Root()); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f == config || f.Name == "help" || f.Name == "version" {
+			return
+		}
+		name, value := variable(prefix, f.Name), ""
+		if value = getenv(name); value == "" {
+			s, ok := file[f.Name]
+			if !ok {
+				return
+			}
+			name, value = s.origin, s.value
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// variable is the environment variable of a flag, as in SHOP_LOG_LEVEL.
+func variable(prefix, flag string) string {
+	return prefix + "_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// setting is a line of a configuration file.
+type setting struct{ value, origin string }
+
+const maxFile = 1 << 20 // bytes of a configuration file
+
+// readFile reads lines of "flag = value". A value may be quoted as in Go; lines
+// that are empty or start with # say nothing. One file may serve all commands
+// under root: a name that none of them knows is an error.
+func readFile(path string, root *cobra.Command) (map[string]setting, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	settings, known := map[string]setting{}, flagNames(root)
+	lines := bufio.NewScanner(io.LimitReader(f, maxFile))
+	lines.Buffer(nil, maxFile+1)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		origin := fmt.Sprintf("%s:%d", path, n)
+		name, value, found := strings.Cut(line, "=")
+		if name, value = strings.TrimSpace(name), strings.TrimSpace(value); !found {
+			return nil, fmt.Errorf("%s: want flag = value", origin)
+		}
+		if !known[name] || name == "config" {
+			return nil, fmt.Errorf("%s: no command has a flag %q", origin, name)
+		}
+		if prior, twice := settings[name]; twice {
+			return nil, fmt.Errorf("%s: %s is set already at %s", origin, name, prior.origin)
+		}
+		if strings.HasPrefix(value, `"`) {
+			if value, err = strconv.Unquote(value); err != nil {
+				return nil, fmt.Errorf("%s: the quoted value of %s is broken", origin, name)
+			}
+		}
+		settings[name] = setting{value, origin}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read configuration %s: %w", path, err)
+	}
+	if info, err := f.Stat(); err == nil && info.Size() > maxFile {
+		return nil, fmt.Errorf("read configuration %s: %d bytes long, want at most %d", path, info.Size(), maxFile)
+	}
+	return settings, nil
+}
+
+// flagNames collects the flags of a command and of all below it.
+func flagNames(cmd *cobra.Command) map[string]bool {
+	names := map[string]bool{}
+	for _, flags := range []*pflag.FlagSet{cmd.LocalFlags(), cmd.PersistentFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) { names[f.Name] = true })
+	}
+	for _, sub := range cmd.Commands() {
+		for name := range flagNames(sub) {
+			names[name] = true
+		}
+	}
+	return names
+}

@@ -1,0 +1,438 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/job"
+	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/store"
+)
+
+// delivery is a record that was read and decoded.
+type delivery struct {
+	event.Partition
+	kafka.Consumed
+	message
+}
+
+// message is a record's content: what it says, for whom, or why that is unknown.
+type message struct {
+	env     event.Envelope
+	body    any
+	binding *event.Binding[*store.Tx] // nil: nobody here wants it
+	err     error                     // it cannot be decoded
+}
+
+// request is a write from outside that joins a transaction.
+type request struct {
+	ctx   context.Context
+	fn    func(context.Context, *store.Tx) error
+	cause event.Cause
+	err   error
+	done  chan error
+}
+
+// completion is how a call of a job ended.
+type completion struct {
+	job   store.Job
+	value any
+	err   error
+	// retry says when the job is to be tried again; zero if it is over.
+	retry time.Time
+}
+
+// inputs is what one transaction handles.
+type inputs struct {
+	requests    []*request
+	deliveries  []delivery
+	completions []completion
+	due         []store.Job
+	parked      []store.Parked
+}
+
+func (in *inputs) empty() bool {
+	return len(in.requests)+len(in.deliveries)+len(in.completions)+len(in.due)+len(in.parked) == 0
+}
+
+// errHandler says that a handler failed in a transaction shared with others: all
+// is rolled back and handled one by one.
+var errHandler = errors.New("a handler failed")
+
+// batch is one attempt at handling inputs in a transaction.
+type batch struct {
+	l    *loop
+	tx   *store.Tx
+	ctx  context.Context // of the handlers; a batch lives as long as its transaction
+	each bool            // every handler runs in a savepoint of its own
+
+	parts    map[event.Partition]*progress
+	counts   counts
+	claimed  []store.Job // due jobs, to be handed to workers after the commit
+	finished []store.Job // no longer in memory after the commit
+	earliest time.Time   // when something is due again
+	one      [1]event.Received
+}
+
+// counts is what happened to the records of a batch.
+type counts struct {
+	Handled, Unknown, Duplicate, Gap, Parked, Dead, Redelivered int64
+}
+
+// run handles the inputs. Requests come first: someone is waiting for them.
+func (b *batch) run(in *inputs) error {
+	for _, r := range in.requests {
+		if err := b.request(r); err != nil {
+			return err
+		}
+	}
+	if err := b.deliver(in.deliveries); err != nil {
+		return err
+	}
+	for i := range in.completions {
+		if err := b.complete(&in.completions[i]); err != nil {
+			return err
+		}
+	}
+	for _, j := range in.due {
+		if err := b.due(j); err != nil {
+			return err
+		}
+	}
+	for _, p := range in.parked {
+		if err := b.retry(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) request(r *request) error {
+	if r.err = r.ctx.Err(); r.err != nil {
+		return nil
+	}
+	b.tx.Handling(r.cause)
+	var broken error
+	r.err, broken = b.tx.Savepoint(b.ctx, func() error {
+		return safely(func() error { return r.fn(b.ctx, b.tx) })
+	})
+	return broken
+}
+
+// progress returns the state of a partition in this transaction.
+func (b *batch) progress(p event.Partition) (*progress, error) {
+	if g, ok := b.parts[p]; ok {
+		return g, nil
+	}
+	part, err := b.l.partition(b.ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	g := &progress{partition: part, p: p, now: part.next}
+	b.parts[p] = g
+	return g, nil
+}
+
+// deliver handles records. Consecutive messages of a batch handler go to it
+// together, unless each is on its own.
+func (b *batch) deliver(ds []delivery) error {
+	var run []event.Received
+	var owner *event.Binding[*store.Tx]
+	flush := func() error {
+		if len(run) == 0 {
+			return nil
+		}
+		err := b.call(owner, run)
+		run, owner = run[:0], nil
+		if err != nil {
+			return fmt.Errorf("%w: %w", errHandler, err)
+		}
+		return nil
+	}
+	for i := range ds {
+		d := &ds[i]
+		wanted, err := b.admit(d)
+		if err != nil {
+			return err
+		}
+		if !wanted {
+			continue
+		}
+		if b.each {
+			if err := b.handleAlone(d); err != nil {
+				return err
+			}
+			continue
+		}
+		if owner != d.binding {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		if d.binding.Batch {
+			owner = d.binding
+			run = append(run, event.Received{Envelope: d.env, Body: d.body})
+			continue
+		}
+		b.one[0] = event.Received{Envelope: d.env, Body: d.body}
+		if err := b.call(d.binding, b.one[:]); err != nil {
+			return fmt.Errorf("%w: %w", errHandler, err)
+		}
+	}
+	return flush()
+}
+
+// admit moves the position over a record, and reports whether its handler is to
+// run now.
+func (b *batch) admit(d *delivery) (bool, error) {
+	g, err := b.progress(d.Partition)
+	if err != nil {
+		return false, err
+	}
+	if d.Offset < g.now {
+		return false, nil // handled before: fetched again
+	}
+	g.now, g.latest = d.Offset+1, d.Time
+	if d.env.Lane != "" && d.env.Seq > 0 {
+		switch v := g.admit(d.env.Lane, d.env.Seq); {
+		case v == duplicate && b.l.s.cfg.guards.duplicates:
+			b.counts.Duplicate++
+			return false, nil
+		case v == gap && b.l.s.cfg.guards.gaps:
+			b.counts.Gap++
+			b.l.noticeGap(d)
+			return false, nil
+		}
+	}
+	if d.err == nil && d.binding == nil {
+		b.counts.Unknown++
+		return false, nil
+	}
+	if d.err == nil && d.env.Lane == "" {
+		first, err := b.tx.FirstForeign(b.ctx, d.env.Source, d.env.ID, d.Partition, d.Offset)
+		if err != nil {
+			return false, err
+		}
+		if !first {
+			b.counts.Duplicate++
+			return false, nil
+		}
+	}
+	switch {
+	case g.blocked(d.Key):
+		return false, b.park(g, d, store.StateWaiting, 0, time.Time{}, nil)
+	case d.err != nil:
+		return false, b.park(g, d, store.StateDead, 0, time.Time{}, d.err)
+	}
+	return true, nil
+}
+
+func (b *batch) park(g *progress, d *delivery, state store.State, attempts int, due time.Time, cause error) error {
+	text := ""
+	if cause != nil {
+		text = cause.Error()
+	}
+	b.counts.Parked++
+	if state == store.StateDead {
+		b.counts.Dead++
+	}
+	if state != store.StateWaiting {
+		b.l.s.log.Warn("parked a record and what follows it of its key", "at", d.env.Position(), "type", d.env.Type,
+			"key", string(d.Key), "state", string(state), "error", cause)
+	}
+	b.wake(due)
+	g.park(d.Key, 1)
+	return b.tx.Park(b.ctx, store.Parked{
+		Partition: d.Partition, Offset: d.Offset, State: state, Attempts: attempts, Due: due, Error: text, Record: d.Record,
+	})
+}
+
+// handleAlone runs a handler in a savepoint, and parks the record if it fails.
+func (b *batch) handleAlone(d *delivery) error {
+	failure, broken := b.savepoint(d.binding, event.Received{Envelope: d.env, Body: d.body})
+	if broken != nil || failure == nil {
+		return broken
+	}
+	g, err := b.progress(d.Partition)
+	if err != nil {
+		return err
+	}
+	state, attempts, due := b.l.outcome(failure, 0, b.tx.Now())
+	return b.park(g, d, state, attempts, due, failure)
+}
+
+func (b *batch) savepoint(binding *event.Binding[*store.Tx], m event.Received) (failure, broken error) {
+	ctx, cancel := context.WithTimeout(b.ctx, b.l.s.cfg.HandlerTimeout)
+	defer cancel()
+	outer := b.ctx
+	b.ctx = ctx
+	defer func() { b.ctx = outer }()
+	b.one[0] = m
+	return b.tx.Savepoint(outer, func() error { return b.call(binding, b.one[:]) })
+}
+
+// call runs a handler. A panic is an error with its stack.
+func (b *batch) call(binding *event.Binding[*store.Tx], ms []event.Received) error {
+	b.tx.Handling(ms[0].Cause())
+	if err := safely(func() error { return binding.Handle(b.ctx, b.tx, ms) }); err != nil {
+		return fmt.Errorf("handle %s at %s: %w", binding.Contract, ms[0].Position(), err)
+	}
+	b.counts.Handled += int64(len(ms))
+	return nil
+}
+
+// retry handles a parked record again, and those of its key behind it.
+func (b *batch) retry(p store.Parked) error {
+	const most = 256 // in one transaction
+	for range most {
+		g, err := b.progress(p.Partition)
+		if err != nil {
+			return err
+		}
+		m := b.l.decode(p.Partition, p.Offset, p.Record)
+		failure := m.err
+		if failure == nil && m.binding != nil {
+			b.counts.Redelivered++
+			var broken error
+			if failure, broken = b.savepoint(m.binding, event.Received{Envelope: m.env, Body: m.body}); broken != nil {
+				return broken
+			}
+		}
+		if failure != nil {
+			p.State, p.Attempts, p.Due = b.l.outcome(failure, p.Attempts, b.tx.Now())
+			p.Error = failure.Error()
+			if p.State == store.StateDead {
+				b.counts.Dead++
+				b.l.s.log.Error("dead letter: redrive, edit or discard it", "at", m.env.Position(), "type", m.env.Type, "key", p.Key(),
+					"attempts", p.Attempts, "error", failure)
+			}
+			b.wake(p.Due)
+			return b.tx.Repark(b.ctx, p)
+		}
+		if err := b.tx.Unpark(b.ctx, p.Partition, p.Offset); err != nil {
+			return err
+		}
+		g.park(p.Record.Key, -1)
+		next, err := b.tx.Behind(b.ctx, p.Partition, p.Record.Key, p.Offset)
+		if errors.Is(err, store.ErrNoRows) || err == nil && next.State == store.StateDead {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		next.State, next.Due = store.StateRetry, b.tx.Now()
+		if err := b.tx.Repark(b.ctx, next); err != nil { // in case this loop ends here
+			return err
+		}
+		b.wake(b.tx.Now())
+		p = next
+	}
+	return nil
+}
+
+// outcome turns a handler's error into what becomes of the record.
+func (l *loop) outcome(failure error, attempts int, now time.Time) (store.State, int, time.Time) {
+	if after, ok := event.Delay(failure); ok {
+		return store.StateRetry, attempts, now.Add(after)
+	}
+	attempts++
+	if event.Rejected(failure) || attempts >= l.s.cfg.Attempts {
+		return store.StateDead, attempts, time.Time{}
+	}
+	return store.StateRetry, attempts, now.Add(l.backoff(attempts - 1))
+}
+
+// complete handles how a job's call ended.
+func (b *batch) complete(c *completion) error {
+	b.finished = append(b.finished, c.job)
+	if !c.retry.IsZero() {
+		b.wake(c.retry)
+		return b.tx.RetryJob(b.ctx, c.job, c.retry, c.err)
+	}
+	return b.finish(c.job, c.value, c.err)
+}
+
+// due handles a timer whose time has come, or hands a job to the workers.
+func (b *batch) due(j store.Job) error {
+	binding, ok := b.l.s.jobs[j.Kind]
+	if !ok {
+		b.l.s.log.Error("no handler for a stored job: was its kind renamed?", "kind", j.Kind, "id", j.ID)
+		return b.tx.RetryJob(b.ctx, j, time.Time{}, fmt.Errorf("no handler for jobs of kind %s", j.Kind))
+	}
+	if binding.Run == nil {
+		return b.finish(j, nil, nil)
+	}
+	claimed, err := b.tx.ClaimJob(b.ctx, j.Kind, j.ID)
+	if err == nil && claimed {
+		b.claimed = append(b.claimed, j)
+	}
+	return err
+}
+
+// finish runs the handler of a job's result or of a timer, unless it was taken
+// back, and removes it.
+func (b *batch) finish(j store.Job, value any, failure error) error {
+	binding := b.l.s.jobs[j.Kind]
+	done := func() error {
+		there, err := b.tx.RemoveJob(b.ctx, j.Kind, j.ID)
+		if err != nil || !there {
+			return err
+		}
+		b.tx.Handling(j.Cause)
+		err = safely(func() error { return binding.Done(b.ctx, b.tx, j.ID, j.Args, value, failure, j.Due) })
+		if err != nil {
+			return fmt.Errorf("handle the result of job %s %s: %w", j.Kind, j.ID, err)
+		}
+		return nil
+	}
+	if !b.each {
+		if err := done(); err != nil {
+			return fmt.Errorf("%w: %w", errHandler, err)
+		}
+		return nil
+	}
+	err, broken := b.tx.Savepoint(b.ctx, done)
+	if broken != nil || err == nil {
+		return broken
+	}
+	state, attempts, due := b.l.outcome(err, j.Attempts, b.tx.Now())
+	if state == store.StateDead {
+		due = time.Time{}
+	}
+	b.l.s.log.Warn("handling a job's result failed", "kind", j.Kind, "id", j.ID, "attempts", attempts, "dead", due.IsZero(), "error", err)
+	j.Attempts = attempts
+	b.wake(due)
+	return b.tx.RetryJob(b.ctx, j, due, err)
+}
+
+// wake remembers when the loop has something to do again.
+func (b *batch) wake(t time.Time) {
+	if !t.IsZero() && (b.earliest.IsZero() || t.Before(b.earliest)) {
+		b.earliest = t
+	}
+}
+
+// books collects what is to be stored beside the effects.
+func (b *batch) books() store.Books {
+	var books store.Books
+	for _, g := range b.parts {
+		g.books(&books)
+	}
+	return books
+}
+
+// safely turns a panic into an error with its stack.
+func safely(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn()
+}
+
+var _ job.Binder = (*Service)(nil)

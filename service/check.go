@@ -1,0 +1,128 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/store"
+)
+
+// ErrMismatch says that the database and the log do not fit together, because one
+// of them went back in time or lost a part.
+var ErrMismatch = errors.New("database and log do not fit together")
+
+// check compares the database with the log, and with what this service told Kafka
+// of itself, before anything is read or sent.
+func (r *running) check(ctx context.Context) error {
+	s := r.s
+	positions, err := r.db.Positions(ctx)
+	if err != nil {
+		return err
+	}
+	read, err := s.cfg.bus.Bounds(ctx, s.name, s.subscribed())
+	if err != nil {
+		return err
+	}
+	var faults []error
+	resets := map[event.Partition]int64{}
+	for p, b := range read {
+		pos, stored := positions[p]
+		if fault, next := s.fits(p, pos.Next, stored, b); fault != nil {
+			faults = append(faults, fault)
+			resets[p] = next
+		}
+	}
+	backwards, err := r.checkSent(ctx)
+	if err != nil {
+		return err
+	}
+	faults = append(faults, backwards...)
+	if len(faults) == 0 {
+		return nil
+	}
+	if s.cfg.Recover == Refuse {
+		return fmt.Errorf("%w:\n%w\nBring back the newest copy of what is behind, or start once with recovery %q (go on from what the database knows; "+
+			"what it has forgotten is handled again) or %q (go on from what the log and its offsets say; what is between is left out)",
+			ErrMismatch, errors.Join(faults...), Rewind, Skip)
+	}
+	s.log.Warn("recovering although database and log do not fit", "how", string(s.cfg.Recover), "why", errors.Join(faults...))
+	if err := r.db.Reincarnate(ctx); err != nil {
+		return err
+	}
+	return r.db.Update(ctx, func(tx *store.Tx) error {
+		for p, next := range resets {
+			if err := tx.ResetPosition(ctx, p, next); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// fits compares a position with the log. If they do not fit, it returns why, and
+// where recovery continues.
+func (s *Service) fits(p event.Partition, next int64, stored bool, b kafka.Bounds) (error, int64) {
+	switch {
+	case !stored && b.Committed > b.Start:
+		return fmt.Errorf("%s: this database never read it, but the service had read up to %d: it is a new or an old database", p, b.Committed),
+			s.recoverAt(b.Start, b.Committed)
+	case !stored:
+		return nil, 0
+	case next > b.End:
+		return fmt.Errorf("%s: the database has handled it up to %d, but the log ends at %d: the log was cut, or its topic made anew", p, next, b.End), b.End
+	case next < b.Start:
+		return fmt.Errorf("%s: the next record is %d, but the log begins at %d: %d records were deleted by retention before they were handled",
+			p, next, b.Start, b.Start-next), b.Start
+	case b.Committed > next:
+		return fmt.Errorf("%s: the database has handled it up to %d, but the service had up to %d: the database is an old copy", p, next, b.Committed),
+			s.recoverAt(next, b.Committed)
+	}
+	return nil, 0
+}
+
+func (s *Service) recoverAt(database, log int64) int64 {
+	if s.cfg.Recover == Skip {
+		return log
+	}
+	return database
+}
+
+// checkSent compares what the outbox has numbered with what this service told
+// Kafka it had sent: numbers must not be given twice.
+func (r *running) checkSent(ctx context.Context) ([]error, error) {
+	var topics []string
+	for c := range r.s.publishes {
+		topics = append(topics, c.Topic.Name)
+	}
+	sent, err := r.s.cfg.bus.Bounds(ctx, r.s.sentGroup(), topics)
+	if err != nil {
+		return nil, err
+	}
+	numbered, err := r.db.Numbered(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var faults []error
+	for p, b := range sent {
+		if b.Committed < 0 {
+			continue
+		}
+		if b.Committed > b.End {
+			faults = append(faults, fmt.Errorf("%s: this service had sent events up to %d, but the log ends at %d: the log was cut, or its topic made anew", p, b.Committed, b.End))
+		}
+		lane, number, ok := strings.Cut(b.Metadata, " ")
+		seq, err := strconv.ParseInt(number, 10, 64)
+		if !ok || err != nil || !strings.HasPrefix(lane, r.db.Name()+".") {
+			continue // of another incarnation: its numbers are not ours
+		}
+		if have := numbered[store.LanePartition{Lane: lane, Partition: p}]; have < seq {
+			faults = append(faults, fmt.Errorf("%s: the database has numbered %d events for it, but the service had sent %d: the database is an old copy", p, have, seq))
+		}
+	}
+	return faults, nil
+}

@@ -1,0 +1,114 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/store"
+)
+
+// partition is what the loop remembers of a partition, as of the last commit.
+type partition struct {
+	stored bool // whether the database has a position
+	next   int64
+	origin int64
+	seen   map[string]int64 // highest sequence number, by lane
+	parked map[string]int   // records parked, by key
+}
+
+// load reads a partition's state. first is where a partition without a position
+// begins.
+func load(ctx context.Context, db *store.Store, p event.Partition, pos store.Position, stored bool) (*partition, error) {
+	seen, err := db.SeenIn(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	parked, err := db.ParkedKeys(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return &partition{stored: stored, next: pos.Next, origin: pos.Origin, seen: seen, parked: parked}, nil
+}
+
+// progress is what a transaction changes of a partition; it counts once the
+// transaction has committed.
+type progress struct {
+	*partition
+	p      event.Partition
+	now    int64            // next, as of this transaction
+	lanes  map[string]int64 // seen in this transaction
+	parks  map[string]int   // change of the number parked
+	latest time.Time        // of the last record
+}
+
+// verdict says what to do with a record because of its number.
+type verdict int
+
+const (
+	fresh verdict = iota
+	duplicate
+	gap
+)
+
+// admit looks at a record's number in its lane. A sender that could not write a
+// record writes it again with all that follow it in the partition, so what comes
+// after a gap is dropped: it will come again, in order.
+func (g *progress) admit(lane string, seq int64) verdict {
+	last, known := g.lanes[lane]
+	if !known {
+		last, known = g.seen[lane]
+	}
+	switch {
+	case !known && (seq == 1 || g.origin != 0):
+	case !known:
+		return gap
+	case seq <= last:
+		return duplicate
+	case seq > last+1:
+		return gap
+	}
+	if g.lanes == nil {
+		g.lanes = map[string]int64{}
+	}
+	g.lanes[lane] = seq
+	return fresh
+}
+
+// blocked reports whether records of a key wait behind a parked one. Records
+// without a key wait for nothing.
+func (g *progress) blocked(key []byte) bool {
+	return len(key) > 0 && g.parked[string(key)]+g.parks[string(key)] > 0
+}
+
+// park counts records parked (or, negative, no longer parked) of a key.
+func (g *progress) park(key []byte, n int) {
+	if g.parks == nil {
+		g.parks = map[string]int{}
+	}
+	g.parks[string(key)] += n
+}
+
+// books returns what is to be stored.
+func (g *progress) books(b *store.Books) {
+	if g.now != g.next {
+		b.Advance = append(b.Advance, store.Advance{Partition: g.p, From: g.next, To: g.now, New: !g.stored})
+	}
+	for lane, seq := range g.lanes {
+		b.Seen = append(b.Seen, store.Seen{Partition: g.p, Lane: lane, Seq: seq})
+	}
+}
+
+// commit makes the changes current.
+func (g *progress) commit() {
+	g.stored = g.stored || g.now != g.next
+	g.next = g.now
+	for lane, seq := range g.lanes {
+		g.seen[lane] = seq
+	}
+	for key, n := range g.parks {
+		if g.parked[key] += n; g.parked[key] <= 0 {
+			delete(g.parked, key)
+		}
+	}
+}

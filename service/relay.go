@@ -1,0 +1,296 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/store"
+)
+
+// relay sends committed events to Kafka, in the order of their lane within each
+// partition.
+//
+// A record that fails is sent again together with all that follow it in its
+// partition, after everything under way has been answered ("go back N"): consumers
+// drop what lands after a gap, so the order within a partition holds, whatever
+// client and broker do. A batch counts as sent once it and all before it are
+// acknowledged.
+type relay struct {
+	log      *slog.Logger
+	producer *kafka.Producer
+	fault    func(Point) error
+	die      func(error)
+	backoff  func(attempt int) time.Duration
+
+	incoming chan *flight
+	troubled chan struct{} // a record failed
+
+	mu          sync.Mutex
+	idle        *sync.Cond // outstanding or waiting went down, or the relay stopped
+	stopped     bool
+	flights     []*flight // not acknowledged, oldest first
+	waiting     int       // events in flights
+	outstanding int       // records handed to the client and not answered
+	failed      map[event.Partition]failure
+	marks       map[event.Partition]mark
+	told        map[event.Partition]mark // as last told to Kafka
+	sent        int64                    // batch up to which all is acknowledged
+	trouble     error                    // why sending does not succeed now
+	resent      atomic.Int64
+}
+
+// flight is one batch on its way.
+type flight struct {
+	store.Batch
+	left   int  // events not acknowledged; guarded by relay.mu
+	handed bool // to the client; used by the sending goroutine only
+	at     time.Time
+}
+
+type failure struct {
+	seq int64 // the first that failed
+	err error
+}
+
+// mark is the last acknowledged event of a partition.
+type mark struct{ seq, offset int64 }
+
+func newRelay(log *slog.Logger, producer *kafka.Producer, sent int64, capacity int) *relay {
+	r := &relay{
+		log: log, producer: producer, sent: sent, incoming: make(chan *flight, capacity), troubled: make(chan struct{}, 1),
+		failed: map[event.Partition]failure{}, marks: map[event.Partition]mark{},
+	}
+	r.idle = sync.NewCond(&r.mu)
+	return r
+}
+
+// push hands a committed batch over. It does not wait for Kafka.
+func (r *relay) push(b store.Batch) {
+	f := &flight{Batch: b, left: len(b.Events), at: time.Now()}
+	r.mu.Lock()
+	r.flights = append(r.flights, f)
+	r.waiting += f.left
+	r.mu.Unlock()
+	r.incoming <- f
+}
+
+// run sends until ctx ends.
+func (r *relay) run(ctx context.Context) {
+	defer r.stop()
+	stopping := context.AfterFunc(ctx, r.stop)
+	defer stopping()
+	for attempt := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case f := <-r.incoming:
+			f.handed = true
+			if !r.send(ctx, f.Events, f, nil) {
+				return
+			}
+		case <-r.troubled:
+		}
+		for r.hasFailed() {
+			if !r.recover(ctx, attempt) {
+				return
+			}
+			attempt++
+		}
+		attempt = 0
+	}
+}
+
+func (r *relay) stop() {
+	r.mu.Lock()
+	r.stopped = true
+	r.mu.Unlock()
+	r.idle.Broadcast()
+}
+
+// send hands events to the client; from picks those of failed partitions, from
+// the first that failed. It reports whether to go on.
+func (r *relay) send(ctx context.Context, events []store.Sendable, f *flight, from map[event.Partition]failure) bool {
+	for i := range events {
+		e := &events[i]
+		if from != nil {
+			if first, ok := from[e.Partition]; !ok || e.Seq < first.seq {
+				continue
+			}
+		}
+		if err := r.fault(BetweenSends); err != nil {
+			r.die(err)
+			return false
+		}
+		r.mu.Lock()
+		r.outstanding++
+		r.mu.Unlock()
+		r.producer.Send(ctx, e.Partition, e.Record, func(offset int64, err error) { r.answered(f, e, offset, err) })
+	}
+	return ctx.Err() == nil
+}
+
+// answered is called for each record, in order within a partition.
+func (r *relay) answered(f *flight, e *store.Sendable, offset int64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outstanding--
+	if err != nil {
+		if first, ok := r.failed[e.Partition]; !ok || e.Seq < first.seq {
+			r.failed[e.Partition] = failure{e.Seq, err}
+		}
+		select {
+		case r.troubled <- struct{}{}:
+		default:
+		}
+	} else {
+		if m := r.marks[e.Partition]; e.Seq > m.seq {
+			r.marks[e.Partition] = mark{e.Seq, offset}
+		}
+		f.left--
+		r.waiting--
+		if f.left == 0 {
+			r.land()
+		}
+	}
+	if r.outstanding == 0 || r.waiting == 0 {
+		r.idle.Broadcast()
+	}
+}
+
+// land counts the acknowledged batches at the head as sent. Batches are kept as
+// long as a failure may ask for them again.
+func (r *relay) land() {
+	if len(r.failed) > 0 {
+		return
+	}
+	for len(r.flights) > 0 && r.flights[0].left == 0 {
+		r.sent = r.flights[0].Number
+		r.flights[0] = nil
+		r.flights = r.flights[1:]
+	}
+	r.trouble = nil
+	r.idle.Broadcast()
+}
+
+func (r *relay) hasFailed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.failed) > 0
+}
+
+// recover waits until everything under way is answered, and sends again what
+// failed and all that follows it in its partition.
+func (r *relay) recover(ctx context.Context, attempt int) bool {
+	r.mu.Lock()
+	for r.outstanding > 0 && !r.stopped {
+		r.idle.Wait()
+	}
+	if r.stopped {
+		r.mu.Unlock()
+		return false
+	}
+	failed := r.failed
+	r.failed = map[event.Partition]failure{}
+	var again []*flight
+	n := 0
+	for _, f := range r.flights {
+		if !f.handed {
+			break // not yet sent at all: it comes by itself, later
+		}
+		before := f.left
+		f.left = 0
+		for _, e := range f.Events {
+			if first, ok := failed[e.Partition]; ok && e.Seq >= first.seq {
+				f.left++
+			}
+		}
+		r.waiting += f.left - before
+		n += f.left
+		again = append(again, f)
+	}
+	for p, f := range failed {
+		r.trouble = fmt.Errorf("send event %d of this lane to %s: %w", f.seq, p, f.err)
+	}
+	err := r.trouble
+	r.mu.Unlock()
+	r.resent.Add(int64(n))
+	r.log.Warn("sending events failed; they are sent again, in order", "events", n, "attempt", attempt+1, "error", err)
+	if !sleep(ctx, r.backoff(attempt)) {
+		return false
+	}
+	for _, f := range again {
+		if !r.send(ctx, f.Events, f, failed) {
+			return false
+		}
+	}
+	r.mu.Lock() // judge this attempt before anything new is sent
+	defer r.mu.Unlock()
+	for r.outstanding > 0 && !r.stopped {
+		r.idle.Wait()
+	}
+	if len(r.failed) == 0 {
+		r.land()
+	}
+	return !r.stopped
+}
+
+// room waits until fewer than limit events wait for Kafka.
+func (r *relay) room(ctx context.Context, limit int) bool {
+	stopping := context.AfterFunc(ctx, r.idle.Broadcast)
+	defer stopping()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.waiting >= limit && !r.stopped && ctx.Err() == nil {
+		r.idle.Wait()
+	}
+	return !r.stopped && ctx.Err() == nil
+}
+
+// flush waits until everything is acknowledged.
+func (r *relay) flush(ctx context.Context) bool { return r.room(ctx, 1) }
+
+// landed returns the batch up to which everything is acknowledged.
+func (r *relay) landed() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sent
+}
+
+// status returns how many events wait, since when, and why they do.
+func (r *relay) status() (waiting int, since time.Time, trouble error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.flights) > 0 {
+		since = r.flights[0].at
+	}
+	return r.waiting, since, r.trouble
+}
+
+// sleep waits for d, and reports whether ctx is still alive.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// jittered returns a delay before attempt n (from 0): the base doubled n times, at
+// most limit, with full jitter.
+func jittered(base, limit time.Duration, n int) time.Duration {
+	d := limit
+	if n < 30 && base<<n < limit {
+		d = base << n
+	}
+	return rand.N(d) + 1
+}

@@ -1,0 +1,279 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/store"
+)
+
+// ErrCrash, as the cause of the end of Run's context, makes Run return at once
+// without draining or cleaning up, as kill -9 would: for tests.
+var ErrCrash = errors.New("crash")
+
+// Run runs the service until ctx ends; then it stops reading, finishes what is
+// under way within Config.Drain, and returns nil. It returns an error if it cannot
+// start, or cannot go on.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.cfg.validate(); err != nil {
+		return fmt.Errorf("service %s: %w", s.name, err)
+	}
+	if err := s.checkContracts(); err != nil {
+		return err
+	}
+	hard, kill := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer kill(nil)
+	defer close(s.stopped)
+	s.kill = kill
+	crash := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), ErrCrash) {
+			kill(ErrCrash)
+		}
+	})
+	defer crash()
+	r := &running{s: s, hard: hard, kill: kill}
+	defer r.close()
+	if err := r.open(ctx); err != nil {
+		return fmt.Errorf("start service %s: %w", s.name, err)
+	}
+	return r.run(ctx)
+}
+
+// fault asks the test's fault hook; an error of it kills the service.
+func (s *Service) fault(p Point) error {
+	err := s.cfg.Fault(p)
+	if err != nil {
+		s.kill(err)
+	}
+	return err
+}
+
+// running is what a service holds while it runs.
+type running struct {
+	s        *Service
+	hard     context.Context // ends when the service is to die on the spot
+	kill     context.CancelCauseFunc
+	db       *store.Store
+	lane     *store.Lane
+	producer *kafka.Producer
+	consumer *kafka.Consumer
+}
+
+// open opens the database, topics and connections, and checks that database and
+// log fit together.
+func (r *running) open(ctx context.Context) (err error) {
+	s, l := r.s, r.s.loop
+	l.workers = newWorkers(r.hard, l)
+	publishes := map[event.Contract]bool{}
+	for c := range s.publishes {
+		publishes[c] = true
+	}
+	if r.db, err = store.Open(ctx, s.cfg.Database, store.Config{
+		Owner: s.name, Publishes: publishes, Partition: s.cfg.bus.Partition, Claim: l.workers.claim,
+		Unsynced: s.cfg.Unsynced, Shared: s.cfg.Shared, Logger: s.log,
+	}); err != nil {
+		return err
+	}
+	if s.migrations != nil {
+		if err := r.db.Migrate(ctx, s.migrations); err != nil {
+			return err
+		}
+	}
+	if err := s.cfg.bus.EnsureTopics(ctx, s.topics()); err != nil {
+		return err
+	}
+	if err := r.check(ctx); err != nil {
+		return err
+	}
+	lane, unsent, err := r.db.TakeLane(ctx)
+	if err != nil {
+		return err
+	}
+	r.lane = lane
+	if r.producer, err = s.cfg.bus.Producer(lane.Name); err != nil {
+		return err
+	}
+	r.relay(lane, unsent)
+	l.db.Store(r.db)
+	l.next = time.Now() // jobs and parked records may be due
+	if topics := s.subscribed(); len(topics) > 0 {
+		r.consumer, err = s.cfg.bus.Join(kafka.Membership{
+			Group: s.name, Instance: lane.Name, Topics: topics, Start: l.start, Lost: l.lose,
+		})
+	}
+	return err
+}
+
+// relay sets the relay up with what the lane's last holder left unsent.
+func (r *running) relay(lane *store.Lane, unsent []store.Batch) {
+	s := r.s
+	relay := newRelay(s.log, r.producer, r.db.Swept(), len(unsent)+1024)
+	relay.fault, relay.die = s.cfg.Fault, func(err error) { r.kill(err) }
+	relay.backoff = s.loop.backoff
+	for _, b := range unsent {
+		relay.push(b)
+	}
+	if len(unsent) > 0 {
+		s.log.Info("sending what was committed but not sent before", "lane", lane.Name, "batches", len(unsent))
+	}
+	s.loop.relay = relay
+}
+
+// run runs the parts until ctx ends or one fails.
+func (r *running) run(ctx context.Context) error {
+	s, l := r.s, r.s.loop
+	reading, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	stopHard := context.AfterFunc(r.hard, stopReading)
+	defer stopHard()
+	var wg sync.WaitGroup
+	failed := make(chan error, 4+len(s.background))
+	start := func(fn func() error) {
+		wg.Go(func() {
+			if err := fn(); err != nil {
+				failed <- err
+			}
+		})
+	}
+	sending, stopSending := context.WithCancel(r.hard)
+	defer stopSending()
+	wg.Go(func() { l.relay.run(sending) })
+	if r.consumer != nil {
+		start(func() error { return l.fetch(reading, r.consumer) })
+	}
+	start(func() error { return r.report(sending) })
+	for _, fn := range s.background {
+		start(func() error { return safely(func() error { return fn(reading) }) })
+	}
+	looping := make(chan error, 1)
+	go func() { looping <- l.run(reading, r.hard, l.workers.idle) }()
+	close(s.ready)
+
+	var err error
+	select {
+	case err = <-looping:
+	case err = <-failed:
+		stopReading()
+	case <-ctx.Done():
+	}
+	if err != nil {
+		r.kill(err)
+	} else {
+		err = r.drain(looping)
+	}
+	stopReading()
+	stopSending()
+	wg.Wait()
+	if errors.Is(err, ErrCrash) {
+		return ErrCrash
+	}
+	return err
+}
+
+// drain finishes what is under way, for at most Config.Drain.
+func (r *running) drain(looping <-chan error) error {
+	l := r.s.loop
+	l.workers.close()
+	timeout, cancel := context.WithTimeout(r.hard, r.s.cfg.Drain)
+	defer cancel()
+	select {
+	case err := <-looping:
+		if err != nil {
+			return err
+		}
+	case <-timeout.Done():
+		r.kill(fmt.Errorf("service %s did not drain in %v: what is under way will be done again", r.s.name, r.s.cfg.Drain))
+		return <-looping
+	}
+	if !l.relay.flush(timeout) && r.hard.Err() == nil {
+		r.s.log.Warn("stopping with events unsent; they are sent at the next start")
+	}
+	if r.hard.Err() != nil {
+		return context.Cause(r.hard)
+	}
+	err := r.db.Sweep(timeout, l.relay.landed())
+	r.commit(timeout)
+	return errors.Join(err, r.db.ReleaseLane(timeout))
+}
+
+// close ends connections; after a crash as abruptly as the crash would.
+func (r *running) close() {
+	if r.consumer != nil {
+		if r.hard.Err() == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			r.consumer.Close(ctx)
+			cancel()
+		} else {
+			r.consumer.Kill()
+		}
+	}
+	if r.producer != nil {
+		r.producer.Close()
+	}
+	if r.db != nil {
+		if err := r.db.Close(); err != nil && r.hard.Err() == nil {
+			r.s.log.Error("close database", "error", err)
+		}
+	}
+}
+
+// report tells Kafka once a second how far the service is: for monitoring, and to
+// notice at the next start if log or database went back in time.
+func (r *running) report(ctx context.Context) error {
+	for sleep(ctx, time.Second) {
+		r.commit(ctx)
+	}
+	return nil
+}
+
+// sentGroup is the group under which a service notes how far its events are in
+// the log.
+func (s *Service) sentGroup() string { return s.name + ".sent" }
+
+func (r *running) commit(ctx context.Context) {
+	l := r.s.loop
+	if next := l.changed(); len(next) > 0 && r.consumer != nil {
+		r.consumer.Commit(ctx, next)
+	}
+	marks := map[event.Partition]kafka.Mark{}
+	for p, m := range l.relay.news() {
+		marks[p] = kafka.Mark{Offset: m.offset + 1, Metadata: r.lane.Name + " " + strconv.FormatInt(m.seq, 10)}
+	}
+	if len(marks) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := r.s.cfg.bus.Commit(ctx, r.s.sentGroup(), marks); err != nil {
+		r.s.log.Debug("note how far events are sent", "error", err)
+	}
+}
+
+// topics lists the topics that the service reads and writes.
+func (s *Service) topics() []event.Topic {
+	byName := map[string]event.Topic{}
+	for c := range s.publishes {
+		byName[c.Topic.Name] = c.Topic
+	}
+	for _, b := range s.bindings {
+		byName[b.Contract.Topic.Name] = b.Contract.Topic
+	}
+	return slices.SortedFunc(maps.Values(byName), func(a, b event.Topic) int { return strings.Compare(a.Name, b.Name) })
+}
+
+func (s *Service) subscribed() []string {
+	names := map[string]bool{}
+	for _, b := range s.bindings {
+		names[b.Contract.Topic.Name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}

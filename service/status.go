@@ -1,0 +1,168 @@
+package service
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+)
+
+// Status is how a service is. Counts are since its start.
+type Status struct {
+	Service string `json:"service"`
+	Ready   bool   `json:"ready"`
+	// Problems says what is wrong, if anything is.
+	Problems []string `json:"problems,omitempty"`
+	Lag      []Lag    `json:"lag,omitempty"`
+
+	Handled      int64 `json:"handled"`
+	Unknown      int64 `json:"unknown"`     // records of types that nobody here handles
+	Duplicates   int64 `json:"duplicates"`  // records dropped because they were seen
+	Gaps         int64 `json:"gaps"`        // records dropped because one before them was missing
+	Parked       int64 `json:"parked"`      // records parked
+	Dead         int64 `json:"dead"`        // dead letters made
+	Redelivered  int64 `json:"redelivered"` // attempts at parked records
+	Published    int64 `json:"published"`
+	Resent       int64 `json:"resent"` // events sent again because sending failed
+	Transactions int64 `json:"transactions"`
+
+	// Unsent is how many committed events Kafka has not acknowledged, and
+	// UnsentSeconds how long the oldest of them has waited.
+	Unsent        int     `json:"unsent"`
+	UnsentSeconds float64 `json:"unsentSeconds,omitempty"`
+}
+
+// Lag is how far a service is behind the end of a partition.
+type Lag struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Next      int64  `json:"next"`
+	End       int64  `json:"end"`
+	// Seconds is the age of the last record handled, where some wait behind it.
+	Seconds float64 `json:"seconds"`
+}
+
+// Status returns how the service is. It is safe for concurrent use.
+func (s *Service) Status() Status {
+	l := s.loop
+	st := Status{
+		Service: s.name,
+		Handled: l.totals.handled.Load(), Unknown: l.totals.unknown.Load(), Duplicates: l.totals.duplicate.Load(), Gaps: l.totals.gap.Load(),
+		Parked: l.totals.parked.Load(), Dead: l.totals.dead.Load(), Redelivered: l.totals.redelivered.Load(),
+		Published: l.totals.published.Load(), Transactions: l.totals.transactions.Load(),
+	}
+	select {
+	case <-s.stopped:
+		st.Problems = append(st.Problems, "stopped")
+		return st
+	case <-s.ready:
+	default:
+		st.Problems = append(st.Problems, "starting")
+		return st
+	}
+	st.Ready = true
+	if since := l.busy.Load(); since != 0 {
+		if busy := time.Since(time.UnixMilli(since)); busy > 2*s.cfg.HandlerTimeout {
+			st.Ready = false
+			st.Problems = append(st.Problems, "one transaction has been running for "+busy.Truncate(time.Second).String()+": a handler hangs, or the database does not answer")
+		}
+	}
+	var since time.Time
+	var trouble error
+	st.Resent = l.relay.resent.Load()
+	if st.Unsent, since, trouble = l.relay.status(); !since.IsZero() {
+		st.UnsentSeconds = time.Since(since).Seconds()
+	}
+	if trouble == nil && st.UnsentSeconds > 10 {
+		trouble = errors.New("Kafka has not acknowledged events for over 10 seconds")
+	}
+	if trouble != nil {
+		st.Problems = append(st.Problems, trouble.Error())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p, e := range l.ends {
+		lag := Lag{Topic: p.Topic, Partition: p.Number, Next: e.next, End: e.log}
+		if e.log > e.next && !e.handled.IsZero() {
+			lag.Seconds = time.Since(e.handled).Seconds()
+		}
+		st.Lag = append(st.Lag, lag)
+	}
+	slices.SortFunc(st.Lag, func(a, b Lag) int {
+		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
+			return c
+		}
+		return int(a.Partition - b.Partition)
+	})
+	return st
+}
+
+// Idle reports whether nothing waits that the service knows of: no request, record
+// or event. Jobs and timers may.
+func (s *Service) Idle() bool {
+	st := s.Status()
+	l := s.loop
+	if st.Unsent > 0 || l.busy.Load() != 0 || len(l.requests)+len(l.completions)+len(l.fetched) > 0 || !l.workers.idle() {
+		return false
+	}
+	for _, lag := range st.Lag {
+		if lag.Next < lag.End {
+			return false
+		}
+	}
+	return true
+}
+
+// changed returns the positions handled since the last call.
+func (l *loop) changed() map[event.Partition]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := map[event.Partition]int64{}
+	for p, e := range l.ends {
+		if e.next > e.told {
+			out[p] = e.next
+			e.told = e.next
+			l.ends[p] = e
+		}
+	}
+	return out
+}
+
+// news returns the last acknowledged event of partitions where that has changed
+// since the last call.
+func (r *relay) news() map[event.Partition]mark {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := map[event.Partition]mark{}
+	for p, m := range r.marks {
+		if r.told[p] != m {
+			out[p] = m
+		}
+	}
+	r.told = maps.Clone(r.marks)
+	return out
+}
+
+// routes serves liveness and readiness.
+func (s *Service) routes() {
+	s.Handle("GET /healthz", func(w http.ResponseWriter, _ *http.Request) error {
+		st := s.Status()
+		select {
+		case <-s.stopped:
+			return WriteJSON(w, http.StatusServiceUnavailable, st)
+		default:
+			return WriteJSON(w, http.StatusOK, st)
+		}
+	})
+	s.Handle("GET /readyz", func(w http.ResponseWriter, _ *http.Request) error {
+		st := s.Status()
+		if !st.Ready {
+			return WriteJSON(w, http.StatusServiceUnavailable, st)
+		}
+		return WriteJSON(w, http.StatusOK, st)
+	})
+}
