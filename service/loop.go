@@ -100,15 +100,19 @@ func (l *loop) swept() int64 { return l.db.Load().Swept() }
 func (l *loop) gather(ctx, hard context.Context) (*inputs, error) {
 	in := &inputs{}
 	l.forgetLost()
-	fetched := l.fetched
-	if l.parked >= l.s.cfg.Parked || ctx.Err() != nil {
-		fetched = nil // too many are parked, or the service is stopping
+	fetched, stopping := l.fetched, ctx.Done()
+	if ctx.Err() != nil {
+		fetched, stopping = nil, nil // only what is under way
+	}
+	if l.parked >= l.s.cfg.Parked {
+		fetched = nil // until some have been handled or discarded
 	}
 	timer := time.NewTimer(l.idle(ctx))
 	defer timer.Stop()
 	select {
 	case <-hard.Done():
 		return nil, context.Cause(hard)
+	case <-stopping:
 	case r := <-l.requests:
 		in.requests = append(in.requests, r)
 	case c := <-l.completions:

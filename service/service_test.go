@@ -79,6 +79,8 @@ func start(t *testing.T, bus *kafka.Bus, name, dir string, register func(*servic
 		}
 		stopped = true
 		cancel()
+		begin := time.Now()
+		defer func() { t.Logf("stop %s: %v", name, time.Since(begin)) }()
 		if err := <-ended; err != nil {
 			t.Errorf("Run() of %s = %v, want nil", name, err)
 		}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"testing/fstest"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/store"
+)
+
+var schema = fstest.MapFS{"0001_orders.sql": {Data: []byte(
+	`CREATE TABLE orders (id TEXT PRIMARY KEY, status TEXT NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL, amount BIGINT NOT NULL, customer TEXT NOT NULL)`)}}
+
+func register(s *service.Service) {
+	event.Publishes[placed](s)
+	event.Publishes[reserved](s)
+	event.Publishes[paid](s)
+	event.Publishes[shipped](s)
+	event.Publishes[confirmed](s)
+	event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[placed]) error {
+		o := m.Body.step
+		if err := tx.Exec(ctx, `INSERT INTO orders (id, status, sku, quantity, amount, customer) VALUES ($1, 'reserved', $2, $3, $4, $5)`,
+			o.ID, o.SKU, o.Quantity, o.Amount, o.Customer); err != nil {
+			return err
+		}
+		o.Status = "reserved"
+		return event.Publish(ctx, tx, reserved{o})
+	})
+	event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[reserved]) error {
+		return advance(ctx, tx, m.Body.step, "paid", func(o step) event.Body { return paid{o} })
+	})
+	event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[paid]) error {
+		return advance(ctx, tx, m.Body.step, "shipped", func(o step) event.Body { return shipped{o} })
+	})
+	event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[shipped]) error {
+		return advance(ctx, tx, m.Body.step, "confirmed", func(o step) event.Body { return confirmed{o} })
+	})
+}
+
+func advance(ctx context.Context, tx *store.Tx, o step, status string, next func(step) event.Body) error {
+	o.Status = status
+	if err := tx.Exec(ctx, `UPDATE orders SET status = $1 WHERE id = $2`, status, o.ID); err != nil {
+		return err
+	}
+	return event.Publish(ctx, tx, next(o))
+}
