@@ -1,0 +1,24 @@
+package storefront
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/shop/catalogv1"
+	"github.com/tutti-go/tutti/store"
+)
+
+// listed keeps the copy of the catalog that carts are priced with.
+func listed(ctx context.Context, tx *store.Tx, m event.Message[catalogv1.Listed]) error {
+	p := m.Body
+	if p.Price < 1 || p.Price > maxPrice {
+		return event.Reject(fmt.Errorf("copy product %s: price is %d pence, want 1 to %d", clip(p.SKU), p.Price, maxPrice))
+	}
+	err := tx.Exec(ctx, `INSERT INTO products (sku, name, price) VALUES ($1, $2, $3)
+		ON CONFLICT (sku) DO UPDATE SET name = excluded.name, price = excluded.price`, p.SKU, p.Name, p.Price)
+	if err != nil {
+		return fmt.Errorf("copy product %s: %w", p.SKU, err)
+	}
+	return nil
+}
