@@ -87,6 +87,8 @@ func (p Payment) Stop(reason string) (Payment, Effect) {
 		return p.fail(reason)
 	case Charged:
 		return p.undo(reason)
+	case Charging:
+		p.Reason = reason
 	}
 	return p, Effect{}
 }
@@ -98,7 +100,7 @@ func (p Payment) Charge(paymentID string) (Payment, Effect) {
 	}
 	p.PaymentID = paymentID
 	if p.Stopped {
-		return p.undo("stopped while it was charged")
+		return p.undo(p.Reason)
 	}
 	p.Status = Charged
 	return p, Effect{Publish: paymentv1.Completed{OrderID: p.Order, PaymentID: paymentID, Amount: p.Amount}}
