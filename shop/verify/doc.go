@@ -1,0 +1,30 @@
+// Package verify checks what must hold of a shop, over the databases of all its
+// services, the ledgers of its gateways and the log.
+//
+// [Run] opens the directory of a shop that is stopped, or was killed, and reports
+// for each invariant whether it holds, with the ids that violate it. [Quiet] asks a
+// running shop whether anything is under way.
+//
+// # Guarantees
+//
+// Invariants are worded so that they hold at every moment, so a directory whose
+// process was killed has no violations, whatever was under way; with
+// [Config].Settled it is also a violation if anything is. They rest on the order in
+// which effects become durable: a service commits before it publishes, and
+// consumes after that, so what a later service knows, the earlier one has stored.
+// No database is changed; broker and databases are locked while they are read.
+//
+// # What it does not do
+//
+// It repairs nothing, and it cannot know of orders that no service, gateway or
+// event mentions, unless Config.Acknowledged names them.
+//
+// # Concurrency
+//
+// Run and Quiet are safe for concurrent use; two Runs on one directory exclude
+// each other.
+//
+// # Testing
+//
+// The tests falsify a consistent shop in each way that an invariant forbids.
+package verify
