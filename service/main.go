@@ -1,0 +1,138 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/tutti-go/tutti/internal/cli"
+	"github.com/tutti-go/tutti/internal/listen"
+	"github.com/tutti-go/tutti/kafka"
+)
+
+// Main is the main function of a program that is one service: it runs the service
+// until SIGINT or SIGTERM, serves its routes, and exits with 0, with 1 if the
+// service failed, or with 2 if the program was called wrongly. register binds the
+// service's handlers.
+//
+// Settings are flags, or variables TUTTI_FLAG_NAME, or lines of the file that
+// --config names:
+//
+//	--brokers ADDRESSES   the Kafka cluster, as host:port,…; without it, a broker is embedded
+//	--broker-port PORT    where an embedded broker listens; 0 takes a free port (0)
+//	--data DIR            where database and embedded broker keep their data (data)
+//	--http ADDRESS        where to serve HTTP, as host:port (127.0.0.1:8080)
+//	--log-level LEVEL     debug, info, warn or error (info)
+//
+// A program of several services, or with settings of its own, calls [New] and
+// [Service.Run] itself.
+func Main(name string, register func(*Service)) {
+	cli.Main(name, program(name, register))
+}
+
+func program(name string, register func(*Service)) cli.Func {
+	var set settings
+	return cli.Program(name, "Run the service "+name+" and, unless --brokers is given, a Kafka broker.", "TUTTI", set.bind, set.check,
+		func(ctx context.Context, _, stderr io.Writer) error { return set.run(ctx, name, register, stderr) })
+}
+
+// settings of a program that is one service.
+type settings struct {
+	brokers    []string
+	brokerPort int
+	data       string
+	http       string
+	logLevel   string
+	level      slog.Level
+}
+
+func (set *settings) bind(f *cli.Flags) {
+	f.StringSliceVar(&set.brokers, "brokers", nil, "use the Kafka at these `ADDRESSES` (host:port,…) and embed none")
+	f.IntVar(&set.brokerPort, "broker-port", 0, "let the embedded broker listen on this `PORT`; 0 takes a free one")
+	f.StringVar(&set.data, "data", "data", "keep database and log in this `DIR`")
+	f.StringVar(&set.http, "http", "127.0.0.1:8080", "serve HTTP at this `ADDRESS`; port 0 takes a free one")
+	f.StringVar(&set.logLevel, "log-level", "info", "log from this `LEVEL` on: debug, info, warn or error")
+}
+
+func (set *settings) check() error {
+	var errs []error
+	if set.data == "" {
+		errs = append(errs, errors.New("--data is empty, want a directory"))
+	}
+	if set.brokerPort < 0 || set.brokerPort > 65535 {
+		errs = append(errs, fmt.Errorf("--broker-port is %d, want 0 to 65535", set.brokerPort))
+	}
+	if len(set.brokers) > 0 && set.brokerPort != 0 {
+		errs = append(errs, errors.New("--broker-port is for the embedded broker, and --brokers says to embed none"))
+	}
+	if err := set.level.UnmarshalText([]byte(set.logLevel)); err != nil {
+		errs = append(errs, fmt.Errorf("--log-level is %q, want debug, info, warn or error", set.logLevel))
+	}
+	return errors.Join(errs...)
+}
+
+// run runs the service on its bus, and HTTP in front of it. They end in the
+// opposite order: requests under way need the service, and the service the bus.
+func (set *settings) run(ctx context.Context, name string, register func(*Service), stderr io.Writer) error {
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: set.level}))
+	bus, shut, err := set.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	s := New(name, bus, Config{Database: "sqlite:" + filepath.Join(set.data, name+".db"), Logger: log})
+	register(s)
+	err = set.serve(ctx, s)
+	return errors.Join(err, shut())
+}
+
+// open connects to the cluster, or to a broker of this process's own.
+func (set *settings) open(ctx context.Context, log *slog.Logger) (bus *kafka.Bus, shut func() error, err error) {
+	brokers, stop := set.brokers, func() error { return nil }
+	if len(brokers) == 0 {
+		broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(set.data, "broker"), Port: set.brokerPort, Logger: log})
+		if err != nil {
+			return nil, nil, err
+		}
+		brokers, stop = broker.Addrs(), broker.Close
+	}
+	if bus, err = kafka.Connect(ctx, kafka.Config{Brokers: brokers, Logger: log}); err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	log.Info("connected to Kafka", "brokers", brokers, "embedded", len(set.brokers) == 0)
+	return bus, func() error {
+		bus.Close()
+		return stop()
+	}, nil
+}
+
+// serve runs the service until ctx ends.
+func (set *settings) serve(ctx context.Context, s *Service) error {
+	web, err := listen.On(set.http, s.Handler(), s.log)
+	if err != nil {
+		return err
+	}
+	serving, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+	running, stopRunning := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRunning()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- s.Run(running)
+		stopServing()
+	}()
+	go func() {
+		select {
+		case <-s.Ready():
+			s.log.Info("ready", "http", web.URL(), "data", set.data)
+		case <-serving.Done():
+		}
+	}()
+	const drain = 5 * time.Second // for requests; what the service has under way has Config.Drain
+	err = web.Run(serving, drain)
+	stopRunning()
+	return errors.Join(err, <-ended)
+}
