@@ -49,7 +49,7 @@ func (tx *Tx) AddJob(ctx context.Context, j Job) error {
 	}
 	n, err := tx.Affected(ctx, `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
 		VALUES ($1, $2, $3, $4, $5, 0, $6, $7, '') ON CONFLICT (kind, id) DO NOTHING`,
-		j.Kind, j.ID, tx.s.lane.Number, millis(j.Due), state, j.Args, encodeCause(j.Cause))
+		j.Kind, j.ID, tx.s.lane.Number, millis(j.Due), state, notNil(j.Args), encodeCause(j.Cause))
 	if err != nil {
 		return fmt.Errorf("add job %s %s: %w", j.Kind, j.ID, err)
 	}

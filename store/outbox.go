@@ -133,14 +133,16 @@ func (s *Store) unsent(ctx context.Context, l *Lane) ([]Batch, error) {
 
 // ReleaseLane gives the lane up, so that another instance may take it at once.
 func (s *Store) ReleaseLane(ctx context.Context) error {
-	if s.lane == nil {
+	lane := s.lane
+	if lane == nil {
 		return nil
 	}
+	s.lane = nil // or the commit would hold it once more
 	err := s.Update(ctx, func(tx *Tx) error {
-		return tx.Exec(ctx, `UPDATE tutti_lane SET alive = 0 WHERE lane = $1 AND epoch = $2`, s.lane.Number, s.lane.epoch)
+		return tx.Exec(ctx, `UPDATE tutti_lane SET alive = 0 WHERE lane = $1 AND epoch = $2`, lane.Number, lane.epoch)
 	})
 	if err != nil {
-		return fmt.Errorf("release lane %s: %w", s.lane.Name, err)
+		return fmt.Errorf("release lane %s: %w", lane.Name, err)
 	}
 	return nil
 }

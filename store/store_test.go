@@ -1,0 +1,419 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/lock"
+	"github.com/tutti-go/tutti/store"
+)
+
+// databases is every kind of database that the conformance suite runs over; each
+// returns a data source name for a fresh database.
+var databases = map[string]func(t *testing.T) string{
+	"sqlite": func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "it's a test%.db") },
+}
+
+var made = event.Contract{Type: "test.made", Version: 1, Topic: event.Topic{Name: "test.thing"}}
+
+func config() store.Config {
+	return store.Config{
+		Owner: "test", Publishes: map[event.Contract]bool{made: true}, Shared: true,
+		Partition: func(_, key string) (int32, error) { return int32(len(key) % 2), nil },
+		Claim:     func(string) bool { return true },
+	}
+}
+
+func open(t *testing.T, dsn string, cfg store.Config) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), dsn, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func update(t *testing.T, s *store.Store, fn func(tx *store.Tx) error) {
+	t.Helper()
+	if err := s.Update(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func message(key string) event.Outgoing {
+	return event.Outgoing{Contract: made, Key: key, Data: []byte("{}")}
+}
+
+// commit runs fn in a transaction with books, and returns what the commit leaves.
+func commit(t *testing.T, s *store.Store, books store.Books, fn func(tx *store.Tx)) (store.Committed, error) {
+	t.Helper()
+	tx, err := s.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	fn(tx)
+	return tx.Commit(t.Context(), books)
+}
+
+func nothing(*store.Tx) {}
+
+func TestConformance(t *testing.T) {
+	for kind, dsn := range databases {
+		for name, test := range map[string]func(*testing.T, string){
+			"positions fence": testFence, "outbox": testOutbox, "lanes": testLanes, "savepoints": testSavepoints, "jobs": testJobs,
+			"parked": testParked, "migrations": testMigrations, "identity": testIdentity, "foreign": testForeign, "limits": testLimits,
+		} {
+			t.Run(kind+"/"+name, func(t *testing.T) { test(t, dsn(t)) })
+		}
+	}
+}
+
+func testFence(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	p := event.Partition{Topic: "x", Number: 1}
+	advance := func(from, to int64, first bool) error {
+		_, err := commit(t, s, store.Books{Advance: []store.Advance{{Partition: p, From: from, To: to, New: first}}}, nothing)
+		return err
+	}
+	for _, c := range []struct {
+		from, to int64
+		first    bool
+		fenced   bool
+	}{{5, 9, true, false}, {5, 9, true, true}, {9, 12, false, false}, {9, 13, false, true}, {12, 20, false, false}} {
+		if err := advance(c.from, c.to, c.first); errors.Is(err, store.ErrFenced) != c.fenced {
+			t.Errorf("advance %d to %d: %v, want fenced: %v", c.from, c.to, err, c.fenced)
+		}
+	}
+	got, err := s.Positions(t.Context())
+	if err != nil || got[p] != (store.Position{Next: 20, Origin: 5}) {
+		t.Errorf("Positions() = %v, %v, want next 20, origin 5", got, err)
+	}
+}
+
+func testOutbox(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	lane, unsent, err := s.TakeLane(t.Context())
+	if err != nil || len(unsent) != 0 {
+		t.Fatalf("TakeLane() = %v, %v", unsent, err)
+	}
+	first, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+		for _, key := range []string{"a", "bb", "a"} {
+			if err := tx.Append(message(key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seqs []int64
+	for _, e := range first.Events {
+		seqs = append(seqs, int64(e.Number)*100+e.Seq)
+	}
+	if len(seqs) != 3 || seqs[0] != 101 || seqs[1] != 1 || seqs[2] != 102 {
+		t.Errorf("partition and seq are %v, want 101, 1, 102: dense in each partition", seqs)
+	}
+	tx, _ := s.Begin(t.Context())
+	if err := tx.Append(message("a")); err != nil {
+		t.Fatal(err)
+	}
+	tx.Rollback() // must not use up a number
+	second, err := commit(t, s, store.Books{Sent: first.Batch}, func(tx *store.Tx) { _ = tx.Append(message("a")) })
+	if err != nil || second.Events[0].Seq != 3 {
+		t.Fatalf("after a rollback: seq %v, %v, want 3", second.Events, err)
+	}
+	e, _, err := event.Decode(second.Events[0].Record)
+	if err != nil || e.Lane != lane.Name || e.ID != lane.Name+"-4" || e.CorrelationID != e.ID {
+		t.Errorf("envelope is %+v, %v", e, err)
+	}
+	s.Close()
+	cfg := config()
+	cfg.Shared = false
+	s = open(t, dsn, cfg)
+	again, unsent, err := s.TakeLane(t.Context())
+	if err != nil || again.Name != lane.Name || len(unsent) != 1 || unsent[0].Number != second.Batch || unsent[0].Events[0].Seq != 3 {
+		t.Fatalf("TakeLane() after a crash = %v, %+v, %v, want the batch that was not sent", again, unsent, err)
+	}
+	third, err := commit(t, s, store.Books{}, func(tx *store.Tx) { _ = tx.Append(message("a")) })
+	if err != nil || third.Events[0].Seq != 4 {
+		t.Errorf("numbering goes on at %v, %v, want 4", third.Events, err)
+	}
+}
+
+func testLanes(t *testing.T, dsn string) {
+	one, two := open(t, dsn, config()), open(t, dsn, config())
+	a, _, err := one.TakeLane(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _, err := two.TakeLane(t.Context())
+	if err != nil || b.Name == a.Name {
+		t.Fatalf("two instances hold lanes %s and %s, %v: want two lanes", a.Name, b.Name, err)
+	}
+	if err := one.ReleaseLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	three := open(t, dsn, config())
+	c, _, err := three.TakeLane(t.Context())
+	if err != nil || c.Name != a.Name {
+		t.Fatalf("TakeLane() = %s, %v, want the lane given up, %s", c.Name, err, a.Name)
+	}
+	cfg := config()
+	cfg.Shared = false // a process that has the database to itself adopts any lane
+	adopted, _, err := open(t, dsn, cfg).TakeLane(t.Context())
+	if err != nil || adopted.Name != a.Name {
+		t.Fatalf("TakeLane() = %s, %v, want the first lane, %s", adopted.Name, err, a.Name)
+	}
+	if _, err := commit(t, three, store.Books{}, nothing); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("a commit of the old holder = %v, want ErrFenced", err)
+	}
+	if held, err := three.HoldsLane(t.Context()); held || err != nil {
+		t.Errorf("HoldsLane() = %v, %v, want false", held, err)
+	}
+	if _, err := commit(t, two, store.Books{}, nothing); err != nil {
+		t.Errorf("a commit of another lane's holder = %v", err)
+	}
+}
+
+func testSavepoints(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `CREATE TABLE n (v INTEGER PRIMARY KEY)`) })
+	insert := func(tx *store.Tx, v int) error { return tx.Exec(t.Context(), `INSERT INTO n (v) VALUES ($1)`, v) }
+	done, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+		for _, c := range []struct {
+			v    int
+			fail error
+		}{{1, nil}, {2, errors.New("no")}, {3, nil}, {3, nil}} {
+			failure, broken := tx.Savepoint(t.Context(), func() error {
+				if err := tx.Append(message("k")); err != nil {
+					return err
+				}
+				if err := insert(tx, c.v); err != nil {
+					return err
+				}
+				return c.fail
+			})
+			if broken != nil {
+				t.Fatal(broken)
+			}
+			if wantFail := c.fail != nil || c.v == 3 && failure != nil; (failure != nil) != wantFail {
+				t.Errorf("savepoint of %d failed with %v", c.v, failure)
+			}
+		}
+	})
+	if err != nil || len(done.Events) != 2 {
+		t.Fatalf("%d events, %v, want those of the two that succeeded", len(done.Events), err)
+	}
+	var n, sum int
+	if err := s.Reader().QueryRow(t.Context(), `SELECT COUNT(*), SUM(v) FROM n`).Scan(&n, &sum); err != nil || n != 2 || sum != 4 {
+		t.Errorf("%d rows with sum %d, %v, want 1 and 3", n, sum, err)
+	}
+}
+
+func testJobs(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	done, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+		for _, j := range []store.Job{{Kind: "k", ID: "1"}, {Kind: "k", ID: "1"}, {Kind: "k", ID: "2", Due: now.Add(time.Hour)}} {
+			if err := tx.AddJob(t.Context(), j); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if err != nil || len(done.Jobs) != 2 || !done.Jobs[0].Running || done.Jobs[1].Running {
+		t.Fatalf("jobs after the commit are %+v, %v, want 1 running and 2 waiting", done.Jobs, err)
+	}
+	due, next, err := s.DueJobs(t.Context(), now.Add(time.Minute), 10)
+	if err != nil || len(due) != 0 || next.UnixMilli() != now.Add(time.Hour).UnixMilli() {
+		t.Errorf("DueJobs() = %v, %v, %v, want none until in an hour: a running one is in memory", due, next, err)
+	}
+	s.Close()
+	s = open(t, dsn, store.Config{Owner: "test"})
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if due, _, err = s.DueJobs(t.Context(), now.Add(time.Minute), 10); err != nil || len(due) != 1 || due[0].ID != "1" {
+		t.Fatalf("DueJobs() after a crash = %v, %v, want 1, which was running", due, err)
+	}
+	update(t, s, func(tx *store.Tx) error {
+		due[0].Attempts = 3
+		return tx.RetryJob(t.Context(), due[0], time.Time{}, errors.New("broken"))
+	})
+	if due, _, err = s.DueJobs(t.Context(), now.Add(2*time.Hour), 10); err != nil || len(due) != 1 || due[0].ID != "2" {
+		t.Errorf("DueJobs() = %v, %v, want only 2: 1 is dead", due, err)
+	}
+	update(t, s, func(tx *store.Tx) error {
+		if ok, err := tx.ReviveJob(t.Context(), "k", "1"); err != nil || !ok {
+			t.Errorf("ReviveJob() = %v, %v", ok, err)
+		}
+		if ok, err := tx.RemoveJob(t.Context(), "k", "2"); err != nil || !ok {
+			t.Errorf("RemoveJob() = %v, %v", ok, err)
+		}
+		ok, err := tx.RemoveJob(t.Context(), "k", "2")
+		if ok {
+			t.Error("a job is removed twice")
+		}
+		return err
+	})
+}
+
+func testParked(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	p := event.Partition{Topic: "x", Number: 0}
+	park := func(offset int64, key string, state store.State) {
+		update(t, s, func(tx *store.Tx) error {
+			return tx.Park(t.Context(), store.Parked{Partition: p, Offset: offset, State: state, Error: "50% _broken_", Due: time.UnixMilli(5),
+				Record: event.Record{Key: []byte(key), Value: []byte("v"), Headers: []event.Header{{Key: "h", Value: []byte{0xff}}}}})
+		})
+	}
+	park(3, "a", store.StateDead)
+	park(5, "a", store.StateWaiting)
+	park(7, "a", store.StateWaiting)
+	park(4, "b", store.StateRetry)
+	keys, err := s.ParkedKeys(t.Context(), p)
+	if err != nil || keys["a"] != 3 || keys["b"] != 1 {
+		t.Errorf("ParkedKeys() = %v, %v", keys, err)
+	}
+	for _, c := range []struct {
+		sel  store.Selection
+		want int
+	}{{store.Selection{}, 4}, {store.Selection{State: store.StateDead}, 1}, {store.Selection{Key: "a"}, 3}, {store.Selection{Error: "50% _"}, 4},
+		{store.Selection{Error: "50%_"}, 0}, {store.Selection{Topic: "y"}, 0}, {store.Selection{Limit: 2}, 2}} {
+		if got, err := s.ListParked(t.Context(), c.sel); err != nil || len(got) != c.want {
+			t.Errorf("ListParked(%+v) has %d, %v, want %d", c.sel, len(got), err, c.want)
+		}
+	}
+	fails := func(fn func(tx *store.Tx) error) {
+		t.Helper()
+		if err := s.Update(t.Context(), fn); !errors.Is(err, store.ErrNoRows) {
+			t.Errorf("a change of a record that is not dead = %v, want ErrNoRows", err)
+		}
+	}
+	fails(func(tx *store.Tx) error { return tx.Redrive(t.Context(), p, 5) })
+	fails(func(tx *store.Tx) error { return tx.Discard(t.Context(), p, 4, []byte("b")) })
+	update(t, s, func(tx *store.Tx) error { return tx.Edit(t.Context(), p, 3, []byte("new")) })
+	update(t, s, func(tx *store.Tx) error { return tx.Discard(t.Context(), p, 3, []byte("a")) })
+	due, _, err := s.DueParked(t.Context(), time.Now(), 10)
+	if err != nil || len(due) != 2 || due[1].Offset != 5 {
+		t.Errorf("DueParked() = %+v, %v, want 4, and 5 that waited behind the discarded 3", due, err)
+	}
+	if len(due) > 0 && (due[0].Record.Headers[0].Value[0] != 0xff || due[0].Key() != "b") {
+		t.Errorf("the record is %+v, want it as it was", due[0].Record)
+	}
+}
+
+func testMigrations(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	files := fstest.MapFS{"0001_a.sql": {Data: []byte("CREATE TABLE a (v TEXT); -- one; two\nINSERT INTO a (v) VALUES ('x;y');")}}
+	for range 2 {
+		if err := s.Migrate(t.Context(), files); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var v string
+	if err := s.Reader().QueryRow(t.Context(), `SELECT v FROM a`).Scan(&v); err != nil || v != "x;y" {
+		t.Errorf("a holds %q, %v, want x;y once", v, err)
+	}
+	files["0002_b.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE b (v TEXT); CREATE TABEL c (v TEXT)")}
+	if err := s.Migrate(t.Context(), files); err == nil || !strings.Contains(err.Error(), "0002_b.sql") {
+		t.Errorf("Migrate() of nonsense = %v, want an error that names the file", err)
+	}
+	files["0002_b.sql"].Data = []byte("CREATE TABLE b (v TEXT)")
+	if err := s.Migrate(t.Context(), files); err != nil {
+		t.Errorf("Migrate() after the mend = %v: nothing of a failed migration may stay", err)
+	}
+	files["0001_a.sql"].Data = []byte("CREATE TABLE a (w TEXT)")
+	if err := s.Migrate(t.Context(), files); err == nil || !strings.Contains(err.Error(), "changed after") {
+		t.Errorf("Migrate() of a changed file = %v, want an error", err)
+	}
+	if err := s.Migrate(t.Context(), fstest.MapFS{"a.sql": {}}); err == nil || !strings.Contains(err.Error(), "0001_orders.sql") {
+		t.Errorf("Migrate() of a file without a number = %v, want an error that shows a name", err)
+	}
+}
+
+func testIdentity(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	name := s.Name()
+	s.Close()
+	cfg := config()
+	cfg.Owner = "other"
+	if _, err := store.Open(t.Context(), dsn, cfg); err == nil || !strings.Contains(err.Error(), `belongs to service "test"`) {
+		t.Errorf("Open() by another service = %v, want an error that names the owner", err)
+	}
+	s = open(t, dsn, config())
+	if s.Name() != name {
+		t.Errorf("Name() = %s, want %s as before", s.Name(), name)
+	}
+	if err := s.Reincarnate(t.Context()); err != nil || s.Name() == name {
+		t.Errorf("Reincarnate() leaves the name %s, %v", s.Name(), err)
+	}
+}
+
+func testForeign(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	p := event.Partition{Topic: "x"}
+	first := func(id string, offset int64) (ok bool) {
+		update(t, s, func(tx *store.Tx) (err error) {
+			ok, err = tx.FirstForeign(t.Context(), "/erp", id, p, offset)
+			return err
+		})
+		return ok
+	}
+	if !first("1", 10) || first("1", 11) || !first("2", 12) {
+		t.Error("a message counts as new twice, or never")
+	}
+	update(t, s, func(tx *store.Tx) error { return tx.ForgetForeign(t.Context(), p, 11) })
+	if !first("1", 20) || first("2", 21) {
+		t.Error("what the log no longer holds is remembered, or what it holds is not")
+	}
+}
+
+func testLimits(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	update(t, s, func(tx *store.Tx) error {
+		other := message("k")
+		other.Contract.Version = 2
+		if err := tx.Append(other); !errors.Is(err, store.ErrUndeclared) {
+			t.Errorf("Append() of what is not declared = %v", err)
+		}
+		for _, m := range []event.Outgoing{message(""), message(strings.Repeat("k", 2000)), {Contract: made, Key: "k", Data: make([]byte, 1<<20)}} {
+			if err := tx.Append(m); !event.Rejected(err) {
+				t.Errorf("Append() of a key of %d and a body of %d bytes = %v, want it rejected", len(m.Key), len(m.Data), err)
+			}
+		}
+		return nil
+	})
+}
+
+func TestOneProcessOnly(t *testing.T) {
+	dsn := databases["sqlite"](t)
+	open(t, dsn, store.Config{Owner: "test"})
+	if _, err := store.Open(t.Context(), dsn, store.Config{Owner: "test"}); !errors.Is(err, lock.ErrHeld) {
+		t.Errorf("a second Open() = %v, want ErrHeld", err)
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	for dsn, want := range map[string]string{"mysql://x": "mysql", "sqlite:": "path is empty", "sqlite:/dev/null/x.db": "/dev/null"} {
+		if _, err := store.Open(context.Background(), dsn, store.Config{Owner: "test"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open(%q) = %v, want an error that names %q", dsn, err, want)
+		}
+	}
+}
