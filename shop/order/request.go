@@ -1,0 +1,146 @@
+package order
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tutti-go/tutti/problem"
+	"github.com/tutti-go/tutti/shop/orderv1"
+)
+
+// Limits of an order. With them, no total exceeds 2e17 pence, far within int64.
+const (
+	maxID        = 128 // bytes
+	maxLines     = 2_000
+	maxQuantity  = 1_000_000
+	maxUnitPrice = 100_000_000 // pence
+	maxText      = 200         // characters of a field of the address
+)
+
+// faults gathers what is wrong with a request, to say all of it at once.
+type faults []string
+
+func (f *faults) check(ok bool, format string, args ...any) {
+	if !ok {
+		*f = append(*f, fmt.Sprintf(format, args...))
+	}
+}
+
+// String lists the faults, as many as anyone would read.
+func (f faults) String() string {
+	const most = 50
+	if len(f) > most {
+		return fmt.Sprintf("%s; and %d more", strings.Join(f[:most], "; "), len(f)-most)
+	}
+	return strings.Join(f, "; ")
+}
+
+// err is nil, or a problem that lists the faults.
+func (f faults) err(what string) error {
+	if len(f) == 0 {
+		return nil
+	}
+	return problem.Unprocessable("%s: %s", what, f)
+}
+
+const idRule = "want 1 to 128 printable ASCII characters without spaces or slashes"
+
+// validID reports whether s can be an id. The names "." and ".." cannot: no URL
+// can hold them as a part of its path.
+func validID(s string) bool {
+	return s != "" && len(s) <= maxID && s != "." && s != ".." &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
+}
+
+// validate reports every rule that a request for an order breaks. It never quotes
+// the payment token, which may be what must not be written anywhere.
+func validate(p orderv1.Place) error {
+	var f faults
+	f.check(validID(p.OrderID), "order id %q: %s", clip(p.OrderID), idRule)
+	f.check(validID(p.CustomerID), "customerId %q: %s", clip(p.CustomerID), idRule)
+	f.check(len(p.Lines) >= 1 && len(p.Lines) <= maxLines, "%d lines, want 1 to %d", len(p.Lines), maxLines)
+	for i, l := range p.Lines[:min(len(p.Lines), maxLines)] {
+		f.check(validID(l.SKU), "line %d: sku %q: %s", i+1, clip(l.SKU), idRule)
+		f.check(l.Quantity >= 1 && l.Quantity <= maxQuantity, "line %d: quantity %d, want 1 to %d", i+1, l.Quantity, maxQuantity)
+		f.check(l.UnitPrice >= 1 && l.UnitPrice <= maxUnitPrice, "line %d: unitPrice %d pence, want 1 to %d", i+1, l.UnitPrice, maxUnitPrice)
+	}
+	f.check(validID(p.PaymentToken), "paymentToken: %s", idRule)
+	f.check(!looksLikeCard(p.PaymentToken), "paymentToken looks like a card number, want a token of the payment gateway")
+	f.check(p.Address.City != "", "address.city is empty")
+	for _, a := range []struct{ name, value string }{
+		{"name", p.Address.Name}, {"street", p.Address.Street}, {"city", p.Address.City}, {"country", p.Address.Country},
+	} {
+		n := utf8.RuneCountInString(a.value)
+		f.check(n <= maxText, "address.%s has %d characters, want at most %d", a.name, n, maxText)
+		f.check(!strings.ContainsFunc(a.value, unicode.IsControl), "address.%s has control characters", a.name)
+	}
+	return f.err("order is not acceptable")
+}
+
+// looksLikeCard reports whether a payment token holds a card number (ISO/IEC 7812:
+// 13 to 19 digits with a Luhn check digit), possibly grouped by spaces, dots or
+// dashes. Of a token with the gateway's prefix, "tok_", only all that follows is
+// taken for one: its digits are the gateway's own affair.
+func looksLikeCard(token string) bool {
+	rest, ofGateway := strings.CutPrefix(strings.TrimSpace(token), "tok_")
+	var digits []byte
+	for i := 0; i <= len(rest); i++ {
+		switch {
+		case i < len(rest) && rest[i] >= '0' && rest[i] <= '9':
+			digits = append(digits, rest[i]-'0')
+		case i < len(rest) && strings.IndexByte(" .-", rest[i]) >= 0:
+		case i < len(rest) && ofGateway:
+			return false
+		case len(digits) >= 13 && len(digits) <= 19 && luhn(digits):
+			return true
+		default:
+			digits = digits[:0]
+		}
+	}
+	return false
+}
+
+// luhn checks the last digit against the others (ISO/IEC 7812-1, annex B).
+func luhn(digits []byte) bool {
+	sum := 0
+	for i, d := range digits {
+		n := int(d)
+		if (len(digits)-i)%2 == 0 {
+			if n *= 2; n > 9 {
+				n -= 9
+			}
+		}
+		sum += n
+	}
+	return sum%10 == 0
+}
+
+func total(lines []orderv1.Line) int64 {
+	var sum int64
+	for _, l := range lines {
+		sum += l.Quantity * l.UnitPrice
+	}
+	return sum
+}
+
+// accept turns a valid request into the event that starts the order.
+func accept(p orderv1.Place, now time.Time, within time.Duration) orderv1.Placed {
+	return orderv1.Placed{
+		OrderID: p.OrderID, CustomerID: p.CustomerID, Lines: p.Lines, Total: total(p.Lines),
+		PaymentToken: p.PaymentToken, Address: p.Address, Deadline: now.Add(within).Truncate(time.Millisecond),
+	}
+}
+
+// fingerprint identifies the content of a request, so that its repetition is told
+// from another request with the same key. Spelling of the JSON does not matter.
+func fingerprint(request any) string {
+	b, _ := json.Marshal(request) // strings and numbers: cannot fail
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
