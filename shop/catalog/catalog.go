@@ -37,8 +37,11 @@ func (p product) validate() error {
 	return nil
 }
 
+// validSKU says whether s can be a SKU. No URL can hold "." and ".." as a part of
+// its path.
 func validSKU(s string) bool {
-	return s != "" && len(s) <= maxSKU && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
+	return s != "" && len(s) <= maxSKU && s != "." && s != ".." &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
 }
 
 // searchText is what the words of a search are looked for in. Letters are folded

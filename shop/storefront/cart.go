@@ -58,9 +58,10 @@ func checkQuantity(n int64) error {
 }
 
 // validID says whether s can be an id: 1 to 128 printable ASCII characters without
-// spaces and slashes.
+// spaces and slashes. No URL can hold "." and ".." as a part of its path.
 func validID(s string) bool {
-	return s != "" && len(s) <= maxID && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
+	return s != "" && len(s) <= maxID && s != "." && s != ".." &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
 }
 
 // clip bounds what an error quotes.

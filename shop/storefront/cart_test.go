@@ -38,7 +38,7 @@ func TestCheckQuantity(t *testing.T) {
 func TestValidID(t *testing.T) {
 	for id, want := range map[string]bool{
 		"a": true, "web-1_2.3~!": true, strings.Repeat("x", maxID): true,
-		"": false, " ": false, "a b": false, "a/b": false, "ä": false, "\x00": false, "\xff": false, strings.Repeat("x", maxID+1): false,
+		"...": true, "": false, ".": false, "..": false, " ": false, "a b": false, "a/b": false, "ä": false, "\x00": false, "\xff": false, strings.Repeat("x", maxID+1): false,
 	} {
 		if got := validID(id); got != want {
 			t.Errorf("validID(%q) = %v, want %v", id, got, want)
