@@ -1,17 +1,130 @@
 package service_test
 
 import (
+	"context"
 	"io/fs"
+	"path/filepath"
+	"testing"
 	"testing/fstest"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/store"
 )
 
 func migrations(files map[string]string) fs.FS {
-	if len(files) == 0 {
-		files = map[string]string{"0001_none.sql": "-- nothing"}
-	}
 	m := fstest.MapFS{}
 	for name, text := range files {
 		m[name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	return m
+}
+
+// doneTable is what the services of these tests write to.
+var doneTable = map[string]string{"0001_done.sql": "CREATE TABLE done (id TEXT NOT NULL, n INTEGER NOT NULL)"}
+
+// cluster starts a broker in memory, and a bus to it.
+func cluster(t *testing.T) *kafka.Bus {
+	t.Helper()
+	broker, err := kafka.Embed(kafka.BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { broker.Close() })
+	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bus.Close)
+	return bus
+}
+
+// start runs a service until the test, or stop, ends it.
+func start(t *testing.T, bus *kafka.Bus, name, dir string, cfg service.Config, register func(*service.Service)) (s *service.Service, stop func()) {
+	t.Helper()
+	cfg.Database = "sqlite:" + filepath.Join(dir, name+".db")
+	s = service.New(name, bus, cfg)
+	s.Migrations(migrations(doneTable))
+	register(s)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	select {
+	case <-s.Ready():
+	case err := <-ended:
+		t.Fatalf("Run() of %s = %v before it was ready", name, err)
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%s is not ready", name)
+	}
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run() of %s = %v, want nil", name, err)
+		}
+	}
+	t.Cleanup(stop)
+	return s, stop
+}
+
+// produce writes records as a foreign producer would.
+func produce(t *testing.T, bus *kafka.Bus, topic event.Topic, records ...event.Record) {
+	t.Helper()
+	if err := bus.EnsureTopics(t.Context(), []event.Topic{topic}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := bus.Producer("foreign")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, r := range records {
+		p.Send(t.Context(), event.Partition{Topic: topic.Name}, r, func(_ int64, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rows lists what a service has done.
+func rows(t *testing.T, s *service.Service) map[string]int {
+	t.Helper()
+	out := map[string]int{}
+	r, err := s.Read().Query(t.Context(), `SELECT id, COUNT(*) FROM done GROUP BY id`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for r.Next() {
+		var id string
+		var n int
+		if err := r.Scan(&id, &n); err != nil {
+			t.Fatal(err)
+		}
+		out[id] = n
+	}
+	return out
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, s *service.Service, what string, ok func() bool) {
+	t.Helper()
+	for range 1000 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	parked, _ := s.Parked(t.Context(), store.Selection{})
+	t.Fatalf("not in 10 s: %s; status %+v; parked %+v", what, s.Status(), parked)
 }

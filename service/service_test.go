@@ -3,33 +3,35 @@ package service_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/job"
-	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
 )
-
-var topic = event.Topic{Name: "test.thing"}
 
 type Made struct {
 	ID string `json:"id"`
 	N  int    `json:"n"`
 }
 
-func (Made) Contract() event.Contract { return event.Contract{Type: "test.made", Version: 1, Topic: topic} }
-func (m Made) Key() string            { return m.ID }
+var madeTopic = event.Topic{Name: "test.made"}
+
+func (Made) Contract() event.Contract {
+	return event.Contract{Type: "test.made", Version: 1, Topic: madeTopic}
+}
+func (m Made) Key() string { return m.ID }
 
 type Checked struct {
 	ID string `json:"id"`
 }
 
 func (Checked) Contract() event.Contract {
-	return event.Contract{Type: "test.checked", Version: 1, Topic: event.Topic{Name: "test.check"}}
+	return event.Contract{Type: "test.checked", Version: 1, Topic: event.Topic{Name: "test.checked"}}
 }
 func (m Checked) Key() string { return m.ID }
 
@@ -41,7 +43,7 @@ func (check) JobType() string { return "test.check" }
 func maker(s *service.Service) {
 	event.Publishes[Made](s)
 	event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[Checked]) error {
-		return tx.Exec(ctx, `INSERT INTO done (id) VALUES ($1)`, m.Body.ID)
+		return tx.Exec(ctx, `INSERT INTO done (id, n) VALUES ($1, 1)`, m.Body.ID)
 	})
 }
 
@@ -57,85 +59,123 @@ func checker(s *service.Service) {
 		})
 }
 
-func start(t *testing.T, bus *kafka.Bus, name, dir string, register func(*service.Service), files map[string]string) (*service.Service, func()) {
+func publish(t *testing.T, s *service.Service, body event.Body) {
 	t.Helper()
-	s := service.New(name, bus, service.Config{Database: "sqlite:" + filepath.Join(dir, name+".db")})
-	s.Migrations(migrations(files))
-	register(s)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	select {
-	case <-s.Ready():
-	case err := <-ended:
-		t.Fatalf("Run() of %s = %v before it was ready", name, err)
-	case <-time.After(20 * time.Second):
-		t.Fatalf("%s is not ready", name)
+	if err := s.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error { return event.Publish(ctx, tx, body) }); err != nil {
+		t.Fatal(err)
 	}
-	stopped := false
-	stop := func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		cancel()
-		begin := time.Now()
-		defer func() { t.Logf("stop %s: %v", name, time.Since(begin)) }()
-		if err := <-ended; err != nil {
-			t.Errorf("Run() of %s = %v, want nil", name, err)
-		}
-	}
-	t.Cleanup(stop)
-	return s, stop
 }
 
 func TestTwoServicesAndAJob(t *testing.T) {
-	dir := t.TempDir()
-	broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(dir, "broker")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { broker.Close() })
-	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bus.Close)
-	tables := map[string]string{"0001_done.sql": "CREATE TABLE done (id TEXT PRIMARY KEY)"}
-	m, stopMaker := start(t, bus, "maker", dir, maker, tables)
-	_, stopChecker := start(t, bus, "checker", dir, checker, nil)
-	begin := time.Now()
-	make := func(from, to int) {
+	bus, dir := cluster(t), t.TempDir()
+	m, stopMaker := start(t, bus, "maker", dir, service.Config{}, maker)
+	_, stopChecker := start(t, bus, "checker", dir, service.Config{}, checker)
+	send := func(from, to int) {
 		for i := from; i < to; i++ {
-			if err := m.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-				return event.Publish(ctx, tx, Made{ID: fmt.Sprint("t", i), N: i})
-			}); err != nil {
-				t.Fatal(err)
+			publish(t, m, Made{ID: fmt.Sprint("t", i), N: i})
+		}
+	}
+	send(0, 50)
+	eventually(t, m, "50 are checked", func() bool { return len(rows(t, m)) == 50 })
+	stopChecker()
+	send(50, 100)
+	stopMaker()
+	m, _ = start(t, bus, "maker", dir, service.Config{}, maker)
+	start(t, bus, "checker", dir, service.Config{}, checker)
+	eventually(t, m, "100 are checked", func() bool { return len(rows(t, m)) == 100 })
+	for id, n := range rows(t, m) {
+		if n != 1 {
+			t.Errorf("%s is done %d times, want once", id, n)
+		}
+	}
+}
+
+func TestWriteFailsAlone(t *testing.T) {
+	m, _ := start(t, cluster(t), "maker", t.TempDir(), service.Config{}, maker)
+	errs := make(chan error, 100)
+	for i := range 100 {
+		go func() {
+			errs <- m.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+				if err := tx.Exec(ctx, `INSERT INTO done (id, n) VALUES ($1, $2)`, fmt.Sprint(i), i); err != nil {
+					return err
+				}
+				switch i % 10 {
+				case 3:
+					return problem.Conflict("three")
+				case 7:
+					panic("seven")
+				}
+				return nil
+			})
+		}()
+	}
+	failed := 0
+	for range 100 {
+		if err := <-errs; err != nil {
+			failed++
+			if kind := problem.KindOf(err); kind != problem.Clash && !strings.Contains(err.Error(), "panic: seven") {
+				t.Errorf("Write() = %v", err)
 			}
 		}
 	}
-	make(0, 50)
-	wait(t, m, 50)
-	t.Logf("50 in %v", time.Since(begin))
-	stopChecker()
-	make(50, 100)
-	stopMaker()
-	m, _ = start(t, bus, "maker", dir, maker, tables)
-	start(t, bus, "checker", dir, checker, nil)
-	wait(t, m, 100)
+	if got := len(rows(t, m)); failed != 20 || got != 80 {
+		t.Errorf("%d failed and %d are stored, want 20 and 80", failed, got)
+	}
 }
 
-func wait(t *testing.T, s *service.Service, want int) {
-	t.Helper()
-	var n int
-	for range 1000 {
-		if err := s.Read().QueryRow(t.Context(), `SELECT COUNT(*) FROM done`).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		if n == want {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+func TestUndeclaredIsRefused(t *testing.T) {
+	m, _ := start(t, cluster(t), "maker", t.TempDir(), service.Config{}, maker)
+	err := m.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error { return event.Publish(ctx, tx, Checked{"1"}) })
+	if err == nil || !strings.Contains(err.Error(), "event.Publishes") {
+		t.Errorf("Write() = %v, want an error that says what to call", err)
 	}
-	t.Fatalf("%d done, want %d; status %+v", n, want, s.Status())
+}
+
+func TestTimer(t *testing.T) {
+	m, _ := start(t, cluster(t), "maker", t.TempDir(), service.Config{}, func(s *service.Service) {
+		job.OnDue(s, func(ctx context.Context, tx *store.Tx, d job.Due[check]) error {
+			return tx.Exec(ctx, `INSERT INTO done (id, n) VALUES ($1, 1)`, d.Args.ID)
+		})
+	})
+	err := m.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		for i, delay := range []time.Duration{50 * time.Millisecond, 20 * time.Millisecond, 80 * time.Millisecond} {
+			if err := job.At(ctx, tx, tx.Now().Add(delay), fmt.Sprint(i), check{fmt.Sprint(i)}); err != nil {
+				return err
+			}
+		}
+		there, err := job.Cancel[check](ctx, tx, "1")
+		if !there {
+			t.Error("Cancel() finds no timer")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, m, "two timers", func() bool { return len(rows(t, m)) == 2 })
+	if got := rows(t, m); got["1"] != 0 {
+		t.Error("a cancelled timer fired")
+	}
+}
+
+// other has the type of Made in another topic, and another type for a field.
+type other struct {
+	N string `json:"n"`
+}
+
+func (other) Contract() event.Contract {
+	return event.Contract{Type: "test.made", Version: 1, Topic: event.Topic{Name: "test.elsewhere"}}
+}
+
+func TestContractsThatDiffer(t *testing.T) {
+	bus := cluster(t)
+	a, b := service.New("a", bus, service.Config{}), service.New("b", bus, service.Config{})
+	event.Publishes[Made](a)
+	event.On(b, func(context.Context, *store.Tx, event.Message[other]) error { return nil })
+	err := service.CheckContracts(a, b)
+	for _, want := range []string{"test.elsewhere", "n is number and string"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("CheckContracts() = %v, want it to name %q", err, want)
+		}
+	}
 }
