@@ -163,9 +163,9 @@ func TestVoidAndRefund(t *testing.T) {
 
 func TestSecondReport(t *testing.T) {
 	inBubble(t, func(ctx context.Context, p *Payment) {
-		var reports []string
+		reports := make(chan string, 10)
 		p.Notify(func(_ context.Context, key, id string) error {
-			reports = append(reports, key+" "+id)
+			reports <- key + " " + id
 			if len(reports) == 1 {
 				return errors.New("not now")
 			}
@@ -173,11 +173,16 @@ func TestSecondReport(t *testing.T) {
 		})
 		id, err := p.Charge(ctx, "k", "o1", "tok_twice", 1)
 		if err != nil || len(reports) != 0 {
-			t.Errorf("got %v and %v before the answer", err, reports)
+			t.Errorf("got %v and %d reports before the answer", err, len(reports))
 		}
 		time.Sleep(time.Minute)
-		if want := "k " + id; len(reports) != 2 || reports[0] != want || reports[1] != want {
-			t.Errorf("reports are %v, want %q twice", reports, want)
+		if len(reports) != 2 {
+			t.Fatalf("%d reports, want one that fails and one more", len(reports))
+		}
+		for range 2 {
+			if got, want := <-reports, "k "+id; got != want {
+				t.Errorf("report is %q, want %q", got, want)
+			}
 		}
 		if _, err := p.Charge(ctx, "k", "o1", "tok_twice", 1); err != nil {
 			t.Error(err)
