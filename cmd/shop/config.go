@@ -1,0 +1,105 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// config is what the commands are told by flag, environment or file.
+type config struct {
+	data       string
+	http       string
+	brokerPort int
+	brokers    []string
+	services   []string
+	peers      map[string]string
+	traffic    float64
+	deadline   time.Duration
+	level      string
+	json       bool
+}
+
+// common adds the flags of all commands that run services.
+func (c *config) common(flags *pflag.FlagSet) {
+	flags.StringVar(&c.level, "log-level", "info", "log from this `LEVEL` on: debug, info, warn or error")
+	flags.BoolVar(&c.json, "json", false, "write JSON instead of text for people")
+	flags.IntVar(&c.brokerPort, "broker-port", 0, "let the embedded broker listen on this `PORT`; 0 takes a free one")
+	flags.DurationVar(&c.deadline, "deadline", 30*time.Minute, "cancel orders that are not settled in this `TIME`")
+}
+
+// serving adds the flags of the shop itself.
+func (c *config) serving(flags *pflag.FlagSet) {
+	flags.StringVar(&c.data, "data", "data", "keep databases and log in this `DIR`")
+	flags.StringVar(&c.http, "http", "127.0.0.1:8080", "serve HTTP at this `ADDRESS`; port 0 takes a free one")
+	flags.StringSliceVar(&c.brokers, "brokers", nil, "use the Kafka at these `ADDRESSES` (host:port,…) and embed none")
+	flags.StringSliceVar(&c.services, "services", nil, "run only these services of "+strings.Join(names(), ", "))
+	flags.StringToStringVar(&c.peers, "peer", nil, "pass requests for a service that runs elsewhere on, as `SERVICE=URL,…`")
+	flags.Float64Var(&c.traffic, "traffic", 3, "place `N` demonstration orders a second; 0 for none")
+}
+
+const maxTraffic = 1000 // demonstration orders a second
+
+// validate reports all faults at once, and completes what may be left out.
+func (c *config) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.data != "", "--data is empty, want a directory")
+	check(isAddress(c.http), "--http is %q, want host:port", c.http)
+	check(c.brokerPort >= 0 && c.brokerPort <= 65535, "--broker-port is %d, want 0 to 65535", c.brokerPort)
+	for _, b := range c.brokers {
+		check(isAddress(b), "--brokers has %q, want host:port", b)
+	}
+	check(len(c.brokers) == 0 || c.brokerPort == 0, "--broker-port is for the embedded broker, and --brokers says to embed none")
+	for i, s := range c.services {
+		check(slices.Contains(names(), s), "--services has %q, want some of %s", s, strings.Join(names(), ", "))
+		check(!slices.Contains(c.services[:i], s), "--services has %s twice", s)
+	}
+	if len(c.services) == 0 {
+		c.services = names()
+	}
+	for name, text := range c.peers {
+		check(slices.Contains(names(), name), "--peer has %q, want one of %s", name, strings.Join(names(), ", "))
+		check(!slices.Contains(c.services, name), "--peer has %s, which runs here", name)
+		u, err := url.Parse(text)
+		check(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "--peer has %q for %s, want http://host:port", text, name)
+	}
+	check(c.traffic >= 0 && c.traffic <= maxTraffic, "--traffic is %v, want 0 to %d", c.traffic, maxTraffic)
+	check(c.deadline >= time.Second, "--deadline is %v, want 1s or more", c.deadline)
+	if err := new(slog.Level).UnmarshalText([]byte(c.level)); err != nil {
+		errs = append(errs, fmt.Errorf("--log-level is %q, want debug, info, warn or error", c.level))
+	}
+	return errors.Join(errs...)
+}
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	_, err = net.LookupPort("tcp", cmp.Or(port, "none"))
+	return err == nil
+}
+
+// logger writes to the screen, without disturbing its live line.
+func (c *config) logger(out output) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.level)) // validate has checked it
+	opts := &slog.HandlerOptions{Level: level}
+	if c.json {
+		return slog.New(slog.NewJSONHandler(out.screen, opts))
+	}
+	return slog.New(slog.NewTextHandler(out.screen, opts))
+}

@@ -1,0 +1,21 @@
+// Command shop runs the reference shop: eight services that process orders by
+// events, in one process or in several. Run 'shop --help' for its settings.
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/tutti-go/tutti/internal/cli"
+)
+
+func main() { cli.Main("shop", run) }
+
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	out := output{stdout, newScreen(stderr)}
+	root := serveCommand(out)
+	_ = root
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return cli.Execute(ctx, root, args, getenv, "SHOP")
+}

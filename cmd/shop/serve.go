@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tutti-go/tutti/internal/cli"
+	"github.com/tutti-go/tutti/internal/listen"
+	"github.com/tutti-go/tutti/service"
+)
+
+func serveCommand(out output) *cobra.Command {
+	var cfg config
+	cmd := &cobra.Command{
+		Use:   "shop",
+		Short: "Run the reference shop: services that process orders by events",
+		Long: `Run the reference shop: eight services that process orders by events, with a
+broker of their own, until Ctrl-C. Stopped and started again, they go on where
+they were.
+
+Each flag can also be given by the environment (SHOP_LOG_LEVEL for --log-level) or
+in a file of lines "log-level = debug" (--config).`,
+		Example: `  shop                                        everything, at http://127.0.0.1:8080
+  shop --traffic 0 --http 127.0.0.1:0         no demonstration orders; any free port
+  shop --services order --brokers host:9092   one service, on a broker that runs elsewhere`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cfg.validate(); err != nil {
+				return cli.Usage(cmd, err)
+			}
+			return serve(cmd.Context(), cfg, out)
+		},
+	}
+	cfg.common(cmd.Flags())
+	cfg.serving(cmd.Flags())
+	return cmd
+}
+
+const drain = 5 * time.Second // for requests under way at the end
+
+// serve runs the shop until ctx ends.
+func serve(ctx context.Context, cfg config, out output) (err error) {
+	log := cfg.logger(out)
+	var s *shop
+	web, err := listen.On(cfg.http, http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.routes.ServeHTTP(w, r)
+	}), service.MaxBody), log)
+	if err != nil {
+		return err
+	}
+	if s, err = open(ctx, cfg, log); err != nil {
+		return errors.Join(err, web.Close())
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	err = s.run(ctx, func(ctx context.Context) error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return web.Run(ctx, drain) })
+		group.Go(func() error {
+			if s.ready(ctx) != nil {
+				return nil // stopped before
+			}
+			s.announce(out, web.URL())
+			if cfg.traffic > 0 {
+				group.Go(func() error { newTraffic(web.URL(), cfg.traffic, log).run(ctx); return nil })
+			}
+			if out.screen.terminal {
+				group.Go(func() error { return s.summarize(ctx, out.screen) })
+			}
+			return nil
+		})
+		return group.Wait()
+	})
+	out.screen.live("")
+	if err == nil {
+		log.Info("stopped; all that was accepted is stored")
+	}
+	return err
+}
+
+// announce prints where things are.
+func (s *shop) announce(out output, base string) {
+	if s.cfg.json {
+		_ = json.NewEncoder(out.stdout).Encode(struct { // as good as any print
+			HTTP     string   `json:"http"`
+			Brokers  []string `json:"brokers"`
+			Data     string   `json:"data"`
+			Services []string `json:"services"`
+		}{base, s.brokers, s.cfg.data, s.cfg.services})
+		return
+	}
+	broker := "embedded"
+	if len(s.cfg.brokers) > 0 {
+		broker = "external"
+	}
+	fmt.Fprintf(out.stdout, "Running %s.\n", strings.Join(s.cfg.services, ", "))
+	fmt.Fprintf(out.stdout, "  shop    %s\n", base)
+	fmt.Fprintf(out.stdout, "  broker  %s (%s)\n", strings.Join(s.brokers, ", "), broker)
+	fmt.Fprintf(out.stdout, "  data    %s\n", s.cfg.data)
+	fmt.Fprintln(out.stdout, "Ctrl-C stops it.")
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/service"
+)
+
+// shop is what this process runs of the shop.
+type shop struct {
+	cfg      config
+	log      *slog.Logger
+	brokers  []string
+	bus      *kafka.Bus
+	services []*service.Service
+	routes   *routes
+	closers  []func() error
+}
+
+// open opens the parts and ties them together. Nothing runs yet but the broker.
+//
+//	   kafka.Embed             kafka.Connect
+//	DIR/broker, or none  ◄──────── bus              gateways: DIR/gateway-*.db
+//	 where --brokers says           ▲                          ▲
+//	                                │ events                   │ jobs
+//	                        ┌───────┴──────────────────────────┴──────┐
+//	                        │ storefront catalog customer order       │
+//	                        │ inventory payment shipping notification │ ──► DIR/NAME.db each
+//	                        └───────▲─────────────────────────────────┘
+//	                                │ requests
+//	        HTTP ───────────────► routes ───────────────► peers: services of other processes
+func open(ctx context.Context, cfg config, log *slog.Logger) (s *shop, err error) {
+	s = &shop{cfg: cfg, log: log, brokers: cfg.brokers}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err := os.MkdirAll(cfg.data, 0o755); err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	if len(s.brokers) == 0 {
+		broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(cfg.data, "broker"), Port: cfg.brokerPort, Logger: log})
+		if err != nil {
+			return nil, err
+		}
+		s.opened(broker.Close)
+		s.brokers = broker.Addrs()
+	}
+	if s.bus, err = kafka.Connect(ctx, kafka.Config{Brokers: s.brokers, Logger: log}); err != nil {
+		return nil, err
+	}
+	s.opened(func() error { s.bus.Close(); return nil })
+	for _, k := range kinds {
+		if !cfg.runs(k.name) {
+			continue
+		}
+		register, err := k.open(ctx, s)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", k.name, err)
+		}
+		svc := service.New(k.name, s.bus, service.Config{Database: "sqlite:" + filepath.Join(cfg.data, k.name+".db"), Logger: log})
+		register(svc)
+		s.services = append(s.services, svc)
+	}
+	s.routes = newRoutes(s.services, cfg.peers, log)
+	return s, nil
+}
+
+// opened notes what close is to close.
+func (s *shop) opened(closer func() error) { s.closers = append(s.closers, closer) }
+
+// close closes all that open opened, the last first.
+func (s *shop) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+// run runs the services while work works: until it returns, or a service fails.
+// The services outlast work, so that they can answer it to the end; then they drain.
+func (s *shop) run(ctx context.Context, work func(ctx context.Context) error) error {
+	group, running := errgroup.WithContext(context.WithoutCancel(ctx))
+	running, stop := context.WithCancel(running)
+	defer stop()
+	for _, svc := range s.services {
+		group.Go(func() error {
+			if err := svc.Run(running); err != nil {
+				return fmt.Errorf("run %s: %w", svc.Name(), err)
+			}
+			if running.Err() == nil {
+				return fmt.Errorf("run %s: it ended by itself", svc.Name())
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		defer stop()
+		working, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(running, cancel)()
+		return work(working)
+	})
+	return group.Wait()
+}
+
+// ready waits until all services are.
+func (s *shop) ready(ctx context.Context) error {
+	for _, svc := range s.services {
+		select {
+		case <-svc.Ready():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
