@@ -30,6 +30,9 @@ type Config struct {
 	Partitions int
 	// Replication is how many brokers keep each record; default: the cluster's.
 	Replication int
+	// FetchWait is how long a broker may hold a request for records back if it has
+	// none; default 500 ms.
+	FetchWait time.Duration
 	// Dial replaces the network, for tests.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout is how long Connect and topic creation try; default 30 s.
@@ -70,6 +73,9 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second
+	}
+	if cfg.FetchWait == 0 {
+		cfg.FetchWait = 500 * time.Millisecond
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

@@ -67,7 +67,7 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxBytes(8<<20),
 		kgo.FetchMaxPartitionBytes(2<<20),
-		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.FetchMaxWait(b.cfg.FetchWait),
 		kgo.SessionTimeout(15*time.Second),
 		kgo.RebalanceTimeout(15*time.Second),
 		kgo.HeartbeatInterval(2*time.Second),
@@ -179,8 +179,12 @@ func (c *Consumer) Commit(ctx context.Context, next map[event.Partition]int64) {
 	c.client.CommitOffsets(ctx, offsets, nil)
 }
 
-// Close leaves the group, so that others take over at once.
+// Close leaves the group, if it is in one, so that others take over at once.
 func (c *Consumer) Close(ctx context.Context) {
+	if c.m.Group == "" {
+		c.client.Close()
+		return
+	}
 	admin := kadm.NewClient(c.client)
 	// Static members stay in the group until they are removed or time out. If
 	// this fails, they time out.
