@@ -47,12 +47,14 @@ func (w *workers) claim(kind string) bool {
 	return q != nil && q.held < heldJobs && !w.closed
 }
 
-// fitting returns the due jobs for which there is room; timers always fit.
-func (w *workers) fitting(due []store.Job) []store.Job {
-	out := make([]store.Job, 0, len(due))
-	for _, j := range due {
-		if b, ok := w.l.s.jobs[j.Kind]; !ok || b.Run == nil || w.claim(j.Kind) {
-			out = append(out, j)
+// full returns the kinds for which there is no room.
+func (w *workers) full() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []string
+	for kind, q := range w.kinds {
+		if q.held >= heldJobs {
+			out = append(out, kind)
 		}
 	}
 	return out

@@ -40,6 +40,7 @@ type loop struct {
 	parked     int       // records parked in known partitions
 	next       time.Time // when something is due; zero: never
 	gaps       map[string]bool
+	held       time.Time // when the last transaction committed
 
 	mu    sync.Mutex
 	first map[event.Partition]int64 // where partitions without a position begin
@@ -79,7 +80,7 @@ func (l *loop) run(ctx, hard context.Context, drained func() bool) error {
 		if err != nil {
 			return err
 		}
-		if in.empty() && l.relay.landed() <= l.swept() {
+		if in.empty() && l.relay.landed() <= l.swept() && !l.beat() {
 			if ctx.Err() != nil && drained() && len(l.requests)+len(l.completions) == 0 {
 				return nil
 			}
@@ -92,6 +93,12 @@ func (l *loop) run(ctx, hard context.Context, drained func() bool) error {
 			return err
 		}
 	}
+}
+
+// beat reports whether it is time to say that the lane is still held, where others
+// could take it.
+func (l *loop) beat() bool {
+	return l.s.cfg.Shared && time.Since(l.held) >= store.LeaseTime/3
 }
 
 func (l *loop) swept() int64 { return l.db.Load().Swept() }
@@ -173,18 +180,18 @@ func (l *loop) clock(ctx context.Context, in *inputs) error {
 	}
 	const limit = 256
 	db := l.db.Load()
-	due, nextJob, err := db.DueJobs(ctx, now, limit)
+	due, nextJob, err := db.DueJobs(ctx, now, limit, l.workers.full()...)
 	if err != nil {
 		return err
 	}
-	in.due = l.workers.fitting(due)
+	in.due = due
 	parked, nextParked, err := db.DueParked(ctx, now, limit)
 	if err != nil {
 		return err
 	}
 	in.parked = parked
 	l.next = earlier(nextJob, nextParked)
-	if len(in.due) < len(due) { // the workers are full: look again when one is free
+	if l.workers.full() != nil { // jobs may wait in the table for room
 		l.next = earlier(l.next, now.Add(100*time.Millisecond))
 	}
 	return nil
@@ -301,6 +308,7 @@ func (l *loop) committed(in *inputs, b *batch, done store.Committed) {
 			l.parked += n
 		}
 	}
+	l.held = b.tx.Now()
 	l.mark(b)
 	l.workers.release(b.finished)
 	for _, j := range done.Jobs {

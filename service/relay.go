@@ -28,6 +28,7 @@ type relay struct {
 	fault    func(Point) error
 	die      func(error)
 	backoff  func(attempt int) time.Duration
+	renew    func() (*kafka.Producer, error)
 
 	incoming chan *flight
 	troubled chan struct{} // a record failed
@@ -225,6 +226,9 @@ func (r *relay) recover(ctx context.Context, attempt int) bool {
 	if !sleep(ctx, r.backoff(attempt)) {
 		return false
 	}
+	if attempt%renewEvery == renewEvery-1 {
+		r.replace()
+	}
 	for _, f := range again {
 		if !r.send(ctx, f.Events, f, failed) {
 			return false
@@ -239,6 +243,21 @@ func (r *relay) recover(ctx context.Context, attempt int) bool {
 		r.land()
 	}
 	return !r.stopped
+}
+
+// renewEvery is after how many failures in a row the producer is made anew: some
+// errors leave the client's idempotent producer unusable for good.
+const renewEvery = 5
+
+// replace makes the producer anew. Nothing is under way.
+func (r *relay) replace() {
+	p, err := r.renew()
+	if err != nil {
+		r.log.Error("make a new producer", "error", err)
+		return
+	}
+	r.producer.Close()
+	r.producer = p
 }
 
 // room waits until fewer than limit events wait for Kafka.

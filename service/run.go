@@ -64,7 +64,6 @@ type running struct {
 	kill     context.CancelCauseFunc
 	db       *store.Store
 	lane     *store.Lane
-	producer *kafka.Producer
 	consumer *kafka.Consumer
 }
 
@@ -99,10 +98,9 @@ func (r *running) open(ctx context.Context) (err error) {
 		return err
 	}
 	r.lane = lane
-	if r.producer, err = s.cfg.bus.Producer(lane.Name); err != nil {
+	if err := r.relay(lane, unsent); err != nil {
 		return err
 	}
-	r.relay(lane, unsent)
 	l.db.Store(r.db)
 	l.next = time.Now() // jobs and parked records may be due
 	if topics := s.subscribed(); len(topics) > 0 {
@@ -114,9 +112,15 @@ func (r *running) open(ctx context.Context) (err error) {
 }
 
 // relay sets the relay up with what the lane's last holder left unsent.
-func (r *running) relay(lane *store.Lane, unsent []store.Batch) {
+func (r *running) relay(lane *store.Lane, unsent []store.Batch) error {
 	s := r.s
-	relay := newRelay(s.log, r.producer, r.db.Swept(), len(unsent)+1024)
+	renew := func() (*kafka.Producer, error) { return s.cfg.bus.Producer(lane.Name) }
+	producer, err := renew()
+	if err != nil {
+		return err
+	}
+	relay := newRelay(s.log, producer, r.db.Swept(), len(unsent)+1024)
+	relay.renew = renew
 	relay.fault, relay.die = s.cfg.Fault, func(err error) { r.kill(err) }
 	relay.backoff = s.loop.backoff
 	for _, b := range unsent {
@@ -126,6 +130,7 @@ func (r *running) relay(lane *store.Lane, unsent []store.Batch) {
 		s.log.Info("sending what was committed but not sent before", "lane", lane.Name, "batches", len(unsent))
 	}
 	s.loop.relay = relay
+	return nil
 }
 
 // run runs the parts until ctx ends or one fails.
@@ -216,8 +221,8 @@ func (r *running) close() {
 			r.consumer.Kill()
 		}
 	}
-	if r.producer != nil {
-		r.producer.Close()
+	if relay := r.s.loop.relay; relay != nil {
+		relay.producer.Close()
 	}
 	if r.db != nil {
 		if err := r.db.Close(); err != nil && r.hard.Err() == nil {
@@ -229,10 +234,36 @@ func (r *running) close() {
 // report tells Kafka once a second how far the service is: for monitoring, and to
 // notice at the next start if log or database went back in time.
 func (r *running) report(ctx context.Context) error {
-	for sleep(ctx, time.Second) {
+	for n := 0; sleep(ctx, time.Second); n++ {
 		r.commit(ctx)
+		if n%forgetEvery == forgetEvery-1 {
+			if err := r.forget(ctx); err != nil && ctx.Err() == nil {
+				r.s.log.Warn("forget what the log no longer holds", "error", err)
+			}
+		}
 	}
 	return nil
+}
+
+const forgetEvery = 600 // seconds
+
+// forget drops the ids of messages without a lane that retention has deleted.
+func (r *running) forget(ctx context.Context) error {
+	bounds, err := r.s.cfg.bus.Bounds(ctx, r.s.name, r.s.subscribed())
+	if err != nil {
+		return err
+	}
+	return r.s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for p, b := range bounds {
+			if b.Start == 0 {
+				continue
+			}
+			if err := tx.ForgetForeign(ctx, p, b.Start); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // sentGroup is the group under which a service notes how far its events are in

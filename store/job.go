@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -93,10 +94,16 @@ func (tx *Tx) RetryJob(ctx context.Context, j Job, due time.Time, cause error) e
 
 // DueJobs returns the jobs of this instance's lane that are due at now, oldest
 // first, at most limit of them, and when the first of the others will be due
-// (zero if there is none).
-func (s *Store) DueJobs(ctx context.Context, now time.Time, limit int) ([]Job, time.Time, error) {
+// (zero if there is none). It leaves out some kinds.
+func (s *Store) DueJobs(ctx context.Context, now time.Time, limit int, without ...string) ([]Job, time.Time, error) {
+	args := []any{s.lane.Number, limit + 1}
+	var but strings.Builder
+	for _, kind := range without {
+		args = append(args, kind)
+		fmt.Fprintf(&but, " AND kind <> $%d", len(args))
+	}
 	jobs, err := Collect(ctx, s.Reader(), scanJob, `SELECT kind, id, due, attempts, args, cause, error FROM tutti_job
-		WHERE lane = $1 AND state = 'waiting' ORDER BY due LIMIT $2`, s.lane.Number, limit+1)
+		WHERE lane = $1 AND state = 'waiting'`+but.String()+` ORDER BY due LIMIT $2`, args...)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("read due jobs: %w", err)
 	}
