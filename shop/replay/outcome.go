@@ -22,42 +22,40 @@ type Outcome struct {
 // past first, until ctx ends. It may tell one again.
 type Outcomes func(ctx context.Context, tell func(Outcome)) error
 
-const watcher = "shop-replay" // group and instance
-
-// FromLog reads outcomes from the topic of orders, from its beginning. One replay
-// at a time can use it.
+// FromLog reads outcomes from the topic of orders, from its beginning.
 func FromLog(bus *kafka.Bus) Outcomes {
 	return func(ctx context.Context, tell func(Outcome)) error {
-		topic := orderv1.Topic.Name
-		if err := bus.EnsureTopics(ctx, []event.Topic{orderv1.Topic}); err != nil {
-			return fmt.Errorf("watch orders: %w", err)
-		}
-		consumer, err := bus.Join(kafka.Membership{
-			Group: watcher, Instance: watcher, Topics: []string{topic}, Lost: func([]event.Partition) {},
-			Start: func(ctx context.Context, p event.Partition) (int64, error) {
-				bounds, err := bus.Bounds(ctx, watcher, []string{topic})
-				return bounds[p].Start, err
-			},
-		})
+		err := watch(ctx, bus, tell)
+		return fmt.Errorf("watch orders: %w", err)
+	}
+}
+
+func watch(ctx context.Context, bus *kafka.Bus, tell func(Outcome)) error {
+	if err := bus.EnsureTopics(ctx, []event.Topic{orderv1.Topic}); err != nil {
+		return err
+	}
+	bounds, err := bus.Bounds(ctx, "", []string{orderv1.Topic.Name})
+	if err != nil {
+		return err
+	}
+	from := map[event.Partition]int64{}
+	for p, b := range bounds {
+		from[p] = b.Start
+	}
+	log, err := bus.Reader("shop-replay", from)
+	if err != nil {
+		return err
+	}
+	defer log.Kill() // it belongs to no group: there is nothing to leave
+	for {
+		fetched, err := log.Poll(ctx, 10_000)
 		if err != nil {
-			return fmt.Errorf("watch orders: %w", err)
+			return err
 		}
-		defer func() {
-			// The replay's own context has ended by now.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			consumer.Close(ctx)
-		}()
-		for {
-			fetched, err := consumer.Poll(ctx, 10_000)
-			if err != nil {
-				return fmt.Errorf("watch orders: %w", err)
-			}
-			for _, f := range fetched {
-				for _, r := range f.Records {
-					if o, ok := readOutcome(r.Record); ok {
-						tell(o)
-					}
+		for _, f := range fetched {
+			for _, r := range f.Records {
+				if o, ok := readOutcome(r.Record); ok {
+					tell(o)
 				}
 			}
 		}

@@ -24,9 +24,9 @@ type Config struct {
 	Handler http.Handler
 	// Outcomes tells how orders ended; see [FromLog].
 	Outcomes Outcomes
-	// Quiet reports whether nothing is under way in any service. It is asked at the
-	// end, after every order has ended, until it is so; see [verify.Quiet]. Default:
-	// it is not waited for.
+	// Quiet reports whether nothing is under way in any service: every event is
+	// consumed, every job done, every return settled. It is asked at the end, after
+	// every order has ended, until it is so. Default: it is not waited for.
 	Quiet func(ctx context.Context) (bool, error)
 
 	// Rate is the most orders a second; 0 means as fast as possible.

@@ -2,9 +2,7 @@
 // services, the ledgers of its gateways and the log.
 //
 // [Run] opens the directory of a shop that is stopped, or was killed, and reports
-// for each invariant whether it holds, with the ids that violate it. [Quiet] asks a
-// running shop whether anything is under way.
-//
+// for each invariant whether it holds, with the ids that violate it.//
 // # Guarantees
 //
 // Invariants are worded so that they hold at every moment, so a directory whose
@@ -12,7 +10,10 @@
 // [Config].Settled it is also a violation if anything is. They rest on the order in
 // which effects become durable: a service commits before it publishes, and
 // consumes after that, so what a later service knows, the earlier one has stored.
-// No database is changed; broker and databases are locked while they are read.
+//
+// What is checked is a private copy of the directory, made while broker and
+// databases are locked: nothing in the directory changes, and it may be restarted
+// meanwhile. The copy takes as much room in the temporary directory.
 //
 // # What it does not do
 //
@@ -21,8 +22,8 @@
 //
 // # Concurrency
 //
-// Run and Quiet are safe for concurrent use; two Runs on one directory exclude
-// each other.
+// Run is safe for concurrent use, but for the moment in which it copies a
+// directory: then a second one says that it is in use.
 //
 // # Testing
 //
