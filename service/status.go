@@ -101,22 +101,6 @@ func (s *Service) Status() Status {
 	return st
 }
 
-// Idle reports whether nothing waits that the service knows of: no request, record
-// or event. Jobs and timers may.
-func (s *Service) Idle() bool {
-	st := s.Status()
-	l := s.loop
-	if st.Unsent > 0 || l.busy.Load() != 0 || len(l.requests)+len(l.completions)+len(l.fetched) > 0 || !l.workers.idle() {
-		return false
-	}
-	for _, lag := range st.Lag {
-		if lag.Next < lag.End {
-			return false
-		}
-	}
-	return true
-}
-
 // changed returns the positions handled since the last call.
 func (l *loop) changed() map[event.Partition]int64 {
 	l.mu.Lock()
