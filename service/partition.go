@@ -112,3 +112,100 @@ func (g *progress) commit() {
 		}
 	}
 }
+
+// partition returns what is known of a partition, and reads it if nothing is.
+func (l *loop) partition(ctx context.Context, p event.Partition) (*partition, error) {
+	if part, ok := l.partitions[p]; ok {
+		return part, nil
+	}
+	db := l.db.Load()
+	positions, err := db.Positions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pos, stored := positions[p]
+	if !stored {
+		l.mu.Lock()
+		pos.Next = l.first[p]
+		l.mu.Unlock()
+		pos.Origin = pos.Next
+	}
+	part, err := load(ctx, db, p, pos, stored)
+	if err != nil {
+		return nil, err
+	}
+	l.partitions[p] = part
+	l.countParked()
+	return part, nil
+}
+
+func (l *loop) countParked() {
+	l.parked = 0
+	for _, part := range l.partitions {
+		for _, n := range part.parked {
+			l.parked += n
+		}
+	}
+}
+
+// start tells the consumer where to begin in a partition that was assigned.
+func (l *loop) start(ctx context.Context, p event.Partition) (int64, error) {
+	positions, err := l.db.Load().Positions(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if pos, ok := positions[p]; ok {
+		return pos.Next, nil
+	}
+	bounds, err := l.s.cfg.bus.Bounds(ctx, l.s.name, []string{p.Topic})
+	if err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.first[p] = bounds[p].Start
+	return bounds[p].Start, nil
+}
+
+// lose is told of partitions that are no longer assigned.
+func (l *loop) lose(ps []event.Partition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = append(l.lost, ps...)
+	for _, p := range ps {
+		delete(l.ends, p)
+	}
+}
+
+// forget makes the loop read the state of a partition again.
+func (l *loop) forget(p event.Partition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = append(l.lost, p)
+}
+
+func (l *loop) forgetLost() {
+	l.mu.Lock()
+	lost := l.lost
+	l.lost = nil
+	if l.due {
+		l.due, l.next = false, time.Now()
+	}
+	l.mu.Unlock()
+	for _, p := range lost {
+		delete(l.partitions, p)
+	}
+	if len(lost) > 0 {
+		l.countParked()
+	}
+}
+
+// noticeGap says once for each lane and partition that something is missing.
+func (l *loop) noticeGap(d *delivery) {
+	id := d.env.Lane + " " + d.Partition.String()
+	if l.gaps[id] {
+		return
+	}
+	l.gaps[id] = true
+	l.s.log.Warn("an event is missing before this one; its sender will send both again", "at", d.env.Position(), "lane", d.env.Lane, "seq", d.env.Seq)
+}

@@ -1,0 +1,79 @@
+package service
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/store"
+)
+
+// fetch polls and decodes until ctx ends.
+func (l *loop) fetch(ctx context.Context, c *kafka.Consumer) error {
+	for {
+		fetched, err := c.Poll(ctx, l.s.cfg.Batch)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("service %s: %w", l.s.name, err)
+		}
+		var ds []delivery
+		for _, f := range fetched {
+			for _, r := range f.Records {
+				ds = append(ds, delivery{f.Partition, r, l.decode(f.Partition, r.Offset, r.Record)})
+			}
+			l.mu.Lock()
+			e := l.ends[f.Partition]
+			e.log = max(e.log, f.End)
+			l.ends[f.Partition] = e
+			l.mu.Unlock()
+		}
+		if len(ds) == 0 {
+			continue
+		}
+		select {
+		case l.fetched <- ds:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// decode reads a record, and finds who handles it.
+func (l *loop) decode(p event.Partition, offset int64, r event.Record) message {
+	var m message
+	var data []byte
+	m.env, data, m.err = event.Decode(r)
+	m.env.Topic, m.env.Partition, m.env.Offset = p.Topic, p.Number, offset
+	if m.err != nil {
+		return m
+	}
+	if m.binding, m.err = l.s.binding(m.env); m.err != nil || m.binding == nil {
+		return m
+	}
+	m.err = safely(func() (err error) {
+		m.body, err = m.binding.Decode(m.env, data)
+		return err
+	})
+	return m
+}
+
+// binding finds the handler of a message: nil if nobody here wants its type, an
+// error if its version is not known.
+func (s *Service) binding(e event.Envelope) (*event.Binding[*store.Tx], error) {
+	versions := s.byType[typeID{e.Topic, e.Type}]
+	if len(versions) == 0 {
+		return nil, nil
+	}
+	if e.Version == 0 && len(versions) == 1 {
+		return versions[0], nil // foreign, and there is no choice
+	}
+	for _, b := range versions {
+		if b.Contract.Version == e.Version {
+			return b, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s has version %d, and service %s handles version %d", event.ErrMalformed, e.Type, e.Version, s.name, versions[0].Contract.Version)
+}

@@ -1,0 +1,145 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/problem"
+	"github.com/tutti-go/tutti/store"
+)
+
+// transact handles the inputs in one transaction, and tries again until it has
+// succeeded or cannot. Where a handler fails, all is handled one by one.
+func (l *loop) transact(ctx context.Context, in *inputs) error {
+	l.busy.Store(time.Now().UnixMilli())
+	defer l.busy.Store(0)
+	each := false
+	for attempt := 0; ; {
+		err := l.attempt(ctx, in, each)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			in.answer(problem.Unavailable(time.Second, "%s is stopping; the outcome is unknown", l.s.name))
+			return context.Cause(ctx)
+		case errors.Is(err, errHandler) && !each:
+			l.s.log.Debug("handling one by one", "error", err)
+			each = true
+			continue
+		case errors.Is(err, store.ErrFenced):
+			if err := l.refenced(ctx, err); err != nil {
+				in.answer(problem.Unavailable(time.Second, "%s was replaced", l.s.name))
+				return err
+			}
+			continue
+		}
+		l.s.log.Error("the database does not take a transaction; trying again", "attempt", attempt+1, "error", err)
+		in.answer(problem.Unavailable(time.Second, "the database of %s does not answer; the outcome is unknown", l.s.name))
+		in.requests = nil
+		if !sleep(ctx, l.backoff(attempt)) {
+			return context.Cause(ctx)
+		}
+		attempt++
+	}
+}
+
+// refenced looks at why a transaction was fenced. If the lane is still held, a
+// position was moved by another instance: what is known of partitions is read
+// again. Otherwise this instance has been replaced.
+func (l *loop) refenced(ctx context.Context, cause error) error {
+	clear(l.partitions)
+	held, err := l.db.Load().HoldsLane(ctx)
+	if err != nil {
+		return err
+	}
+	if !held {
+		return fmt.Errorf("service %s: %w", l.s.name, cause)
+	}
+	l.s.log.Warn("another instance moved a position; going on from there", "error", cause)
+	return nil
+}
+
+func (in *inputs) answer(err error) {
+	for _, r := range in.requests {
+		r.done <- err
+	}
+}
+
+// attempt is one try at a transaction.
+func (l *loop) attempt(ctx context.Context, in *inputs, each bool) error {
+	db := l.db.Load()
+	tx, err := db.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	handling, cancel := context.WithTimeout(ctx, l.s.cfg.HandlerTimeout)
+	defer cancel()
+	if each {
+		handling = ctx // each handler has a timeout of its own
+	}
+	b := &batch{l: l, tx: tx, ctx: handling, each: each, parts: map[event.Partition]*progress{}}
+	if err := b.run(in); err != nil {
+		return err
+	}
+	books := b.books()
+	books.Sent = l.relay.landed()
+	if err := l.s.fault(BeforeCommit); err != nil {
+		return err
+	}
+	done, err := tx.Commit(ctx, books)
+	if err != nil {
+		return err
+	}
+	if err := l.s.fault(AfterCommit); err != nil {
+		return err
+	}
+	l.committed(in, b, done)
+	return nil
+}
+
+// committed hands on what a commit leaves to be done.
+func (l *loop) committed(in *inputs, b *batch, done store.Committed) {
+	if len(done.Events) > 0 {
+		l.relay.push(store.Batch{Number: done.Batch, Events: done.Events})
+	}
+	for _, r := range in.requests {
+		r.done <- r.err
+	}
+	for _, g := range b.parts {
+		g.commit()
+		for _, n := range g.parks {
+			l.parked += n
+		}
+	}
+	l.held = b.tx.Now()
+	l.mark(b)
+	l.workers.release(b.finished)
+	for _, j := range done.Jobs {
+		if j.Running {
+			l.workers.push(j)
+		} else {
+			b.wake(j.Due)
+		}
+	}
+	for _, j := range b.claimed {
+		l.workers.push(j)
+	}
+	l.next = earlier(l.next, b.earliest)
+	l.totals.add(b.counts, len(done.Events))
+}
+
+func (t *totals) add(c counts, published int) {
+	t.handled.Add(c.Handled)
+	t.unknown.Add(c.Unknown)
+	t.duplicate.Add(c.Duplicate)
+	t.gap.Add(c.Gap)
+	t.parked.Add(c.Parked)
+	t.dead.Add(c.Dead)
+	t.redelivered.Add(c.Redelivered)
+	t.published.Add(int64(published))
+	t.transactions.Add(1)
+}
