@@ -83,7 +83,9 @@ func order(s *service.Service) {
 		}
 		return end(ctx, tx, m.Body.ID, "paid")
 	})
-	job.OnDue(s, func(ctx context.Context, tx *store.Tx, d job.Due[deadline]) error { return end(ctx, tx, d.Args.ID, "late") })
+	job.OnDue(s, func(ctx context.Context, tx *store.Tx, d job.Due[deadline]) error {
+		return end(ctx, tx, d.Args.ID, "late")
+	})
 }
 
 func place(ctx context.Context, tx *store.Tx, id string) error {

@@ -188,4 +188,3 @@ func simulate(w *tuttitest.World, c tuttitest.Chaos) {
 		t.Errorf("events in the log = %v, want %d of each", seen, n)
 	}
 }
-
