@@ -2,7 +2,8 @@
 // services, the ledgers of its gateways and the log.
 //
 // [Run] opens the directory of a shop that is stopped, or was killed, and reports
-// for each invariant whether it holds, with the ids that violate it.//
+// for each invariant whether it holds, with the ids that violate it.
+//
 // # Guarantees
 //
 // Invariants are worded so that they hold at every moment, so a directory whose

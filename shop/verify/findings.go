@@ -1,0 +1,67 @@
+package verify
+
+import "fmt"
+
+// The invariants, by the names that a report has.
+const (
+	// ShippedPaid: what the carrier delivers, and every confirmed order, is paid.
+	ShippedPaid = "no_order_shipped_unpaid"
+	// ChargedShipped: what is charged is being delivered, given back, or under way.
+	ChargedShipped = "no_order_charged_and_dropped"
+	// StockLive: the stock set aside is what live orders hold.
+	StockLive = "reserved_stock_is_of_live_orders"
+	// StockPositive: nothing is set aside that was not received.
+	StockPositive = "stock_never_negative"
+	// OrdersEnd: orders are in one state, and do not end in two ways.
+	OrdersEnd = "orders_end_confirmed_or_cancelled"
+	// Once: no charge, booking, mail, refund or event is there twice.
+	Once = "effects_happen_once"
+	// Spend: what customers have spent is what was confirmed minus what came back.
+	Spend = "spend_is_confirmed_orders"
+	// Amounts: totals, payments, charges and refunds of an order agree.
+	Amounts = "amounts_agree"
+	// Agree: what a database says is in the log or an outbox, and the other way
+	// round.
+	Agree = "log_and_databases_agree"
+	// Kept: every order that was acknowledged, or that anybody knows of, is there.
+	Kept = "no_order_lost"
+	// Settled: nothing is under way. It is checked if Config.Settled asks for it.
+	Settled = "nothing_under_way"
+)
+
+var always = []string{ShippedPaid, ChargedShipped, StockLive, StockPositive, OrdersEnd, Once, Spend, Amounts, Agree, Kept}
+
+// findings gathers violations.
+type findings struct {
+	examples int // to keep of each invariant
+	found    map[string]Invariant
+}
+
+func newFindings(cfg Config) *findings {
+	f := &findings{examples: cfg.Examples, found: map[string]Invariant{}}
+	for _, name := range always {
+		f.found[name] = Invariant{OK: true}
+	}
+	if cfg.Settled {
+		f.found[Settled] = Invariant{OK: true}
+	}
+	return f
+}
+
+// add notes a violation.
+func (f *findings) add(invariant, id, format string, args ...any) {
+	inv := f.found[invariant]
+	inv.OK = false
+	inv.Violations++
+	if len(inv.Examples) < f.examples {
+		inv.Examples = append(inv.Examples, Violation{ID: id, What: fmt.Sprintf(format, args...)})
+	}
+	f.found[invariant] = inv
+}
+
+// check notes a violation unless ok.
+func (f *findings) check(ok bool, invariant, id, format string, args ...any) {
+	if !ok {
+		f.add(invariant, id, format, args...)
+	}
+}

@@ -1,0 +1,169 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/store"
+)
+
+// table is what is read of one table, a row at a time. A table that is missing
+// has no rows: a shop may be killed before it has made it.
+type table struct {
+	name    string
+	columns string
+	row     func(store.Rows) error
+}
+
+// database is what is read of one database file.
+type database struct {
+	owner  string
+	tables []table
+	books  bool // it is a service's
+}
+
+// load reads the databases in dir, which it may write.
+func load(ctx context.Context, dir string) (*shop, error) {
+	s := newShop()
+	group, ctx := errgroup.WithContext(ctx)
+	var all []*books
+	for _, d := range s.databases() {
+		b := &books{service: d.owner}
+		if d.books {
+			all = append(all, b)
+		}
+		group.Go(func() error { return d.read(ctx, dir, b) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	s.services = all
+	return s, nil
+}
+
+// databases lists what is read. Each map of the shop is filled from one database.
+func (s *shop) databases() []database {
+	return []database{
+		{owner: "order", books: true, tables: s.orderTables()},
+		{owner: "inventory", books: true, tables: s.inventoryTables()},
+		{owner: "payment", books: true, tables: s.paymentTables()},
+		{owner: "shipping", books: true, tables: []table{
+			{"shipments", "order_id, status", s.readShipment},
+		}},
+		{owner: "notification", books: true, tables: []table{
+			{"notifications", "id, order_id, kind, status", s.readNotification},
+		}},
+		{owner: "customer", books: true, tables: []table{
+			{"customers", "id, spend", s.readCustomer},
+		}},
+		{owner: "catalog", books: true},
+		{owner: "storefront", books: true},
+		{owner: "gateway-payment", tables: []table{
+			{"charges", "key, order_id, amount, refunded, void", s.readCharge},
+			{"refunds", "key, charge, amount", s.readChargePart},
+		}},
+		{owner: "gateway-carrier", tables: []table{
+			{"bookings", "key, order_id, calls, called_off", s.readBooking},
+		}},
+		{owner: "gateway-mail", tables: []table{
+			{"mails", "key, order_id", s.readMail},
+		}},
+	}
+}
+
+func (d database) read(ctx context.Context, dir string, b *books) error {
+	path := filepath.Join(dir, d.owner+".db")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	db, err := store.Open(ctx, path, store.Config{Owner: d.owner, Unsynced: true, Readers: 1})
+	if err != nil {
+		return fmt.Errorf("open database of %s: %w", d.owner, err)
+	}
+	err = d.readTables(ctx, db)
+	if err == nil && d.books {
+		err = b.read(ctx, db)
+	}
+	if err != nil {
+		err = fmt.Errorf("read database of %s: %w", d.owner, err)
+	}
+	return errors.Join(err, db.Close())
+}
+
+func (d database) readTables(ctx context.Context, db *store.Store) error {
+	for _, t := range d.tables {
+		var there int
+		if err := db.Reader().QueryRow(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`, t.name).Scan(&there); err != nil {
+			return err
+		}
+		if there == 0 {
+			continue
+		}
+		rows, err := db.Reader().Query(ctx, `SELECT `+t.columns+` FROM `+t.name)
+		if err != nil {
+			return fmt.Errorf("table %s: %w", t.name, err)
+		}
+		for err == nil && rows.Next() {
+			err = t.row(rows)
+		}
+		if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
+			return fmt.Errorf("table %s: %w", t.name, err)
+		}
+	}
+	return nil
+}
+
+// read reads the bookkeeping. Taking the lane is what tells what is unsent.
+func (b *books) read(ctx context.Context, db *store.Store) (err error) {
+	if b.numbered, err = db.Numbered(ctx); err != nil {
+		return err
+	}
+	if b.positions, err = db.Positions(ctx); err != nil {
+		return err
+	}
+	b.seen, b.parked = map[event.Partition]map[string]int64{}, map[place]bool{}
+	for p := range b.positions {
+		if b.seen[p], err = db.SeenIn(ctx, p); err != nil {
+			return err
+		}
+	}
+	rows, err := db.Reader().Query(ctx, `SELECT topic, part, pos FROM tutti_parked`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p place
+		if err := rows.Scan(&p.Topic, &p.Number, &p.offset); err != nil {
+			return err
+		}
+		b.parked[p] = true
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	if err := db.Reader().QueryRow(ctx, `SELECT COUNT(*) FROM tutti_job`).Scan(&b.jobs); err != nil {
+		return err
+	}
+	_, batches, err := db.TakeLane(ctx)
+	for _, batch := range batches {
+		b.unsent = append(b.unsent, batch.Events...)
+	}
+	return err
+}
+
+func parseLines(raw, owner string) ([]line, error) {
+	var lines []line
+	if err := json.Unmarshal([]byte(raw), &lines); err != nil {
+		return nil, fmt.Errorf("lines of %s: %w", owner, err)
+	}
+	return lines, nil
+}
