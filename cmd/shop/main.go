@@ -14,7 +14,7 @@ func main() { cli.Main("shop", run) }
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	out := output{stdout, newScreen(stderr)}
 	root := serveCommand(out)
-	_ = root
+	root.AddCommand(replayCommand(out), verifyCommand(out))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	return cli.Execute(ctx, root, args, getenv, "SHOP")

@@ -7,7 +7,9 @@ import (
 
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/shop/catalog"
+	"github.com/tutti-go/tutti/shop/customer"
 	"github.com/tutti-go/tutti/shop/gateway"
+	"github.com/tutti-go/tutti/shop/inventory"
 	"github.com/tutti-go/tutti/shop/notification"
 	"github.com/tutti-go/tutti/shop/order"
 	"github.com/tutti-go/tutti/shop/payment"
@@ -25,7 +27,9 @@ type kind struct {
 var kinds = []kind{
 	{"storefront", "", with(storefront.Register)},
 	{"catalog", "products", with(catalog.Register)},
+	{"customer", "customers", with(customer.Register)},
 	{"order", "orders", openOrder},
+	{"inventory", "stock", with(inventory.Register)},
 	{"payment", "payments", openPayment},
 	{"shipping", "shipments", openShipping},
 	{"notification", "notifications", openNotification},

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/service"
 )
@@ -37,42 +40,44 @@ type shop struct {
 //	                        └───────▲─────────────────────────────────┘
 //	                                │ requests
 //	        HTTP ───────────────► routes ───────────────► peers: services of other processes
-func open(ctx context.Context, cfg config, log *slog.Logger) (s *shop, err error) {
-	s = &shop{cfg: cfg, log: log, brokers: cfg.brokers}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
-	if err := os.MkdirAll(cfg.data, 0o755); err != nil {
-		return nil, fmt.Errorf("make data directory: %w", err)
+func open(ctx context.Context, cfg config, log *slog.Logger) (*shop, error) {
+	s := &shop{cfg: cfg, log: log, brokers: cfg.brokers}
+	if err := s.assemble(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *shop) assemble(ctx context.Context) (err error) {
+	if err := os.MkdirAll(s.cfg.data, 0o755); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
 	}
 	if len(s.brokers) == 0 {
-		broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(cfg.data, "broker"), Port: cfg.brokerPort, Logger: log})
+		broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(s.cfg.data, "broker"), Port: s.cfg.brokerPort, Logger: s.log})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		s.opened(broker.Close)
 		s.brokers = broker.Addrs()
 	}
-	if s.bus, err = kafka.Connect(ctx, kafka.Config{Brokers: s.brokers, Logger: log}); err != nil {
-		return nil, err
+	if s.bus, err = kafka.Connect(ctx, kafka.Config{Brokers: s.brokers, Logger: s.log}); err != nil {
+		return err
 	}
 	s.opened(func() error { s.bus.Close(); return nil })
 	for _, k := range kinds {
-		if !cfg.runs(k.name) {
+		if !s.cfg.runs(k.name) {
 			continue
 		}
 		register, err := k.open(ctx, s)
 		if err != nil {
-			return nil, fmt.Errorf("open %s: %w", k.name, err)
+			return fmt.Errorf("open %s: %w", k.name, err)
 		}
-		svc := service.New(k.name, s.bus, service.Config{Database: "sqlite:" + filepath.Join(cfg.data, k.name+".db"), Logger: log})
+		svc := service.New(k.name, s.bus, service.Config{Database: "sqlite:" + filepath.Join(s.cfg.data, k.name+".db"), Logger: s.log})
 		register(svc)
 		s.services = append(s.services, svc)
 	}
-	s.routes = newRoutes(s.services, cfg.peers, log)
-	return s, nil
+	s.routes = newRoutes(s.services, s.cfg.peers, s.log)
+	return nil
 }
 
 // opened notes what close is to close.
@@ -125,4 +130,32 @@ func (s *shop) ready(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// quiet reports whether nothing is under way in any service, nor will be by itself.
+func (s *shop) quiet(ctx context.Context) (bool, error) {
+	const horizon = 365 * 24 * time.Hour // all that is due at any time
+	var topics []string
+	for _, svc := range s.services {
+		for _, t := range svc.Topics() {
+			topics = append(topics, t.Name)
+		}
+	}
+	slices.Sort(topics)
+	bounds, err := s.bus.Bounds(ctx, "", slices.Compact(topics))
+	if err != nil {
+		return false, err
+	}
+	ends := map[event.Partition]int64{}
+	for p, b := range bounds {
+		ends[p] = b.End
+	}
+	for _, svc := range s.services {
+		pending, err := svc.Pending(ctx, ends, time.Now().Add(horizon))
+		if err != nil || pending != "" {
+			s.log.Debug("not quiet yet", "service", svc.Name(), "pending", pending, "error", err)
+			return false, err
+		}
+	}
+	return true, nil
 }

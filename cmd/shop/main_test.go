@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func env(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"replay", "--help"}, {"verify", "--help"}, {"help", "replay"}} {
+		var stdout, stderr bytes.Buffer
+		if err := run(t.Context(), args, env(), &stdout, &stderr); err != nil {
+			t.Errorf("shop %q: %v", args, err)
+		}
+		if !strings.Contains(stdout.String(), "--data DIR") || stderr.Len() > 0 {
+			t.Errorf("shop %q prints %q and %q, want help on stdout", args, stdout.String(), stderr.String())
+		}
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "shop.conf")
+	if err := os.WriteFile(config, []byte("traffic = lots\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name string
+		args []string
+		env  []string
+		want []string
+	}{
+		{"unknown flag", []string{"--nope"}, nil, []string{"--nope"}},
+		{"unknown command", []string{"replya"}, nil, []string{`"replya"`, "replay"}},
+		{"no file", []string{"replay"}, nil, []string{"1 arg"}},
+		{"two files", []string{"replay", "a", "b"}, nil, []string{"1 arg"}},
+		{"extra argument", []string{"verify", "a"}, nil, []string{`"a"`}},
+		{"all at once", []string{"--http", "8080", "--traffic=-1", "--deadline", "1ms", "--log-level", "loud", "--data", "", "--broker-port", "70000"}, nil,
+			[]string{"--http", "--traffic", "--deadline", "--log-level", "--data is empty", "--broker-port"}},
+		{"services", []string{"--services", "order,oder,order"}, nil, []string{`"oder"`, "order twice"}},
+		{"brokers", []string{"--brokers", "localhost", "--broker-port", "9092"}, nil, []string{`"localhost", want host:port`, "embed none"}},
+		{"brokers without port", []string{"--brokers", "localhost:"}, nil, []string{"want host:port"}},
+		{"peer unknown", []string{"--peer", "odrer=http://h:1"}, nil, []string{`"odrer"`}},
+		{"peer that runs here", []string{"--peer", "order=http://h:1"}, nil, []string{"order, which runs here"}},
+		{"peer without URL", []string{"--services", "payment", "--peer", "order=h:1"}, nil, []string{"want http://host:port"}},
+		{"peer without name", []string{"--services", "payment", "--peer", "http"}, nil, []string{"--peer"}},
+		{"not a number", []string{"--traffic", "NaN"}, nil, []string{"--traffic is NaN"}},
+		{"a long value", []string{"--http", strings.Repeat("x", 100_000)}, nil, []string{"--http"}},
+		{"environment", nil, []string{"SHOP_TRAFFIC", "many"}, []string{"SHOP_TRAFFIC", "many"}},
+		{"environment of a subcommand", []string{"replay", "f"}, []string{"SHOP_RATE", "fast"}, []string{"SHOP_RATE", "fast"}},
+		{"file", []string{"--config", config}, nil, []string{"shop.conf:1", "lots"}},
+		{"replay", []string{"replay", "f", "--rate=-1", "--stock", "0", "--decline", "101"}, nil, []string{"--rate", "--stock", "--decline"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Chdir(dir)
+			err := run(t.Context(), tc.args, env(tc.env...), io.Discard, io.Discard)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %.300q, want %q in it", err, want)
+				}
+			}
+			if _, err := os.Stat("data"); err == nil {
+				t.Error("a data directory was made")
+			}
+		})
+	}
+}
+
+func TestAddressInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	err = run(t.Context(), []string{"--data", t.TempDir(), "--http", taken.Addr().String()}, env(), io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("error %v, want that the address is in use", err)
+	}
+}
+
+func TestUnusableDirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "data"), "nul\x00"} {
+		err := run(t.Context(), []string{"--data", dir, "--http", "127.0.0.1:0"}, env(), io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "data directory") {
+			t.Errorf("shop on %q: error %v, want one about the data directory", dir, err)
+		}
+	}
+}
+
+func TestNoBroker(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := run(ctx, []string{"--data", t.TempDir(), "--http", "127.0.0.1:0", "--brokers", "127.0.0.1:1"}, env(), io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "no Kafka broker answers at 127.0.0.1:1") {
+		t.Errorf("error %v, want that no broker answers", err)
+	}
+}

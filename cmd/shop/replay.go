@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tutti-go/tutti/internal/cli"
+	"github.com/tutti-go/tutti/shop/replay"
+	"github.com/tutti-go/tutti/shop/verify"
+)
+
+// replaying is what the command replay is told beside the shop's settings.
+type replaying struct {
+	config
+	file     string
+	stdin    io.Reader
+	rate     float64
+	stock    int64
+	decline  float64
+	rejected string
+}
+
+func replayCommand(out output) *cobra.Command {
+	var r replaying
+	cmd := &cobra.Command{
+		Use:   "replay FILE",
+		Short: "Process the real orders of a file, and check the invariants",
+		Long: `Process the orders and returns of FILE through all eight services, wait until all
+is settled, and check the invariants. FILE is CSV in the layout of the Online Retail
+data set, plain or gzip; - is standard input.
+
+A replay that was stopped or killed goes on where it was when it is started again
+with the same command and --data DIR. It ends with 0 only if every invariant holds
+and nothing is left in flight.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.file, r.stdin = args[0], cmd.InOrStdin()
+			if err := r.validate(); err != nil {
+				return cli.Usage(cmd, err)
+			}
+			return r.run(cmd.Context(), out)
+		},
+	}
+	flags := cmd.Flags()
+	r.common(flags)
+	flags.StringVar(&r.data, "data", "", "keep databases and log in this `DIR`; by default in a temporary one, which is removed after success")
+	flags.Float64Var(&r.rate, "rate", 0, "place at most `N` orders a second; 0 places them as fast as they are processed")
+	flags.Int64Var(&r.stock, "stock", 10_000, "begin with `N` pieces of each product")
+	flags.Float64Var(&r.decline, "decline", 0, "pay this `PERCENT` of the orders with a card that is declined")
+	flags.StringVar(&r.rejected, "rejected", "", "write the lines that are rejected, with their reasons, to this CSV `FILE`")
+	return cmd
+}
+
+const maxStock = 1_000_000_000 // pieces of a product
+
+// validate reports all faults at once.
+func (r *replaying) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(r.file != "", "FILE is empty, want a path or -")
+	check(r.rate >= 0 && !math.IsInf(r.rate, 0), "--rate is %v, want 0 or more", r.rate)
+	check(r.stock >= 1 && r.stock <= maxStock, "--stock is %d, want 1 to %d", r.stock, maxStock)
+	check(r.decline >= 0 && r.decline <= 100, "--decline is %v, want 0 to 100", r.decline)
+	c := r.config // of which this command has some flags only
+	c.http = "127.0.0.1:0"
+	if c.data == "" {
+		c.data = os.TempDir()
+	}
+	errs = append(errs, c.validate())
+	r.services = names()
+	return errors.Join(errs...)
+}
+
+// run replays the file on the data directory.
+func (r *replaying) run(ctx context.Context, out output) (err error) {
+	if r.file != "-" { // before anything is made
+		f, err := os.Open(r.file)
+		if err != nil {
+			return fmt.Errorf("open orders: %w", err)
+		}
+		f.Close()
+	}
+	temporary := r.data == ""
+	if temporary {
+		if r.data, err = os.MkdirTemp("", "shop-replay-"); err != nil {
+			return fmt.Errorf("make data directory: %w", err)
+		}
+	}
+	log := r.logger(out)
+	log.Info("replaying", "file", r.file, "data", r.data)
+	sum, report, err := r.replay(ctx, out, log)
+	if err == nil {
+		err = printReplay(out.stdout, r.json, sum, report)
+	}
+	switch {
+	case err != nil:
+		log.Info("what was done is stored; the same command goes on with it", "data", r.data)
+	case temporary:
+		err = os.RemoveAll(r.data)
+	}
+	return err
+}
+
+// replay runs the shop for as long as the replay takes, and then checks what is
+// stored.
+func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger) (sum replay.Summary, report verify.Report, err error) {
+	rejections, err := r.rejections(log)
+	if err != nil {
+		return sum, report, err
+	}
+	s, err := open(ctx, r.config, log)
+	if err != nil {
+		return sum, report, errors.Join(err, rejections.close())
+	}
+	err = s.run(ctx, func(ctx context.Context) (err error) {
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+		sum, err = replay.Run(ctx, replay.Config{
+			File: r.file, Stdin: r.stdin, Handler: s.routes, Outcomes: replay.FromLog(s.bus), Quiet: s.quiet,
+			Rate: r.rate, Stock: r.stock, Decline: r.decline,
+			Progress: progressTo(out.screen, log), Rejected: rejections.add, Logger: log,
+		})
+		return err
+	})
+	out.screen.live("")
+	if err = errors.Join(err, s.close(), rejections.close()); err != nil {
+		return sum, report, err
+	}
+	log.Info("all is settled; checking the invariants")
+	report, err = verify.Run(ctx, verify.Config{Dir: r.data, Settled: true, Acknowledged: sum.Accepted})
+	sum.Events, sum.Invariants = report.Events, report.Invariants
+	return sum, report, err
+}
+
+// progressTo shows progress: on a terminal by a live line, elsewhere by a line
+// every few seconds.
+func progressTo(to *screen, log *slog.Logger) func(replay.Progress) {
+	const every = 5 * time.Second
+	begin := time.Now()
+	last := begin
+	return func(p replay.Progress) {
+		to.live(fmt.Sprintf("%d of %d invoices  orders %d  confirmed %d  cancelled %d  returns %d  rejected lines %d  in flight %d",
+			p.Read, p.Invoices, p.Orders, p.Confirmed, p.Cancelled, p.Returns, p.Rejected, p.UnderWay))
+		if to.terminal || time.Since(last) < every {
+			return
+		}
+		last = time.Now()
+		log.Info("progress", "invoices", p.Read, "of", p.Invoices, "orders", p.Orders, "confirmed", p.Confirmed, "cancelled", p.Cancelled,
+			"returns", p.Returns, "rejectedLines", p.Rejected, "inFlight", p.UnderWay)
+	}
+}
+
+// rejections is where rejected lines are written to.
+type rejections struct {
+	add   func(replay.Rejection)
+	close func() error
+}
+
+// rejections opens the file of --rejected. Without one, the first are logged.
+func (r *replaying) rejections(log *slog.Logger) (rejections, error) {
+	if r.rejected == "" {
+		const most = 5
+		n := 0
+		return rejections{func(line replay.Rejection) {
+			if n++; n <= most {
+				log.Info("line is rejected", "line", line.Line, "reason", line.Reason, "detail", line.Detail)
+			}
+			if n == most {
+				log.Info("more rejected lines are only counted; --rejected FILE lists all")
+			}
+		}, func() error { return nil }}, nil
+	}
+	f, err := os.Create(r.rejected)
+	if err != nil {
+		return rejections{}, fmt.Errorf("list rejected lines: %w", err)
+	}
+	buffer := bufio.NewWriter(f)
+	list := csv.NewWriter(buffer)
+	_ = list.Write([]string{"line", "reason", "detail"}) // close reports errors
+	return rejections{func(line replay.Rejection) {
+		_ = list.Write([]string{strconv.Itoa(line.Line), string(line.Reason), line.Detail})
+	}, func() error {
+		list.Flush()
+		if err := errors.Join(list.Error(), buffer.Flush(), f.Close()); err != nil {
+			return fmt.Errorf("list rejected lines: %w", err)
+		}
+		return nil
+	}}, nil
+}
+
+// printReplay prints the summary; the error says whether all is as it should be.
+func printReplay(w io.Writer, asJSON bool, sum replay.Summary, report verify.Report) error {
+	if asJSON {
+		if err := json.NewEncoder(w).Encode(sum); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(w, "%d lines: %d of orders, %d of returns, %d rejected\n", sum.Lines, sum.Placed, sum.Returned, sum.Rejections())
+		for _, reason := range sorted(sum.Rejected) {
+			fmt.Fprintf(w, "  %7d  %s\n", sum.Rejected[reason], reason)
+		}
+		fmt.Fprintf(w, "%d orders: %d confirmed, %d cancelled; %d returns; %d events\n", sum.Orders, sum.Confirmed, sum.Cancelled, sum.Returns, sum.Events)
+		fmt.Fprintf(w, "%.1f s, %.0f orders/s; half of the orders took up to %.0f ms, 99 %% up to %.0f ms\n",
+			sum.Seconds, sum.OrdersPerSecond, sum.Latency.P50, sum.Latency.P99)
+		if sum.Resumed > 0 {
+			fmt.Fprintf(w, "%d of the orders had ended in an earlier run; speed and times are of the others\n", sum.Resumed)
+		}
+		printReport(w, report)
+	}
+	switch {
+	case !report.OK():
+		return errors.New("invariants are violated")
+	case !sum.Complete() || report.Unsettled.Any():
+		return fmt.Errorf("not all is settled: %v", report.Unsettled)
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// prepare lists what the tests order.
+func (s *site) prepare() {
+	s.t.Helper()
+	s.must("PUT", "/customers/c1", "", map[string]any{"name": "Ada", "email": "ada@example.com", "country": "Ireland"})
+	for sku, stock := range map[string]int{"plenty": 100, "one": 1} {
+		s.must("PUT", "/products/"+sku, "", map[string]any{"name": sku, "price": 250})
+		s.must("POST", "/stock/"+sku+"/receipts", "opening-"+sku, map[string]any{"quantity": stock})
+	}
+}
+
+func TestStopAndStartAgain(t *testing.T) {
+	dir := t.TempDir()
+	s := startShop(t, "--data", dir, "--http", "127.0.0.1:0")
+	s.prepare()
+	answer := s.order("o-1", "plenty", "tok_ok", "Galway")
+	if answer.StatusCode != http.StatusAccepted || answer.Header.Get("Location") != "/orders/o-1" {
+		t.Fatalf("POST /orders: %s, Location %q, want 202 and /orders/o-1", answer.Status, answer.Header.Get("Location"))
+	}
+	if got := s.settled("o-1"); got != "confirmed" {
+		t.Errorf("order is %s, want confirmed", got)
+	}
+	for _, path := range []string{"/", "/healthz", "/readyz", "/products", "/orders/o-1", "/stock/plenty", "/payments/o-1", "/shipments/o-1"} {
+		if answer := s.request("GET", path, "", nil, nil); answer.StatusCode != http.StatusOK {
+			t.Errorf("GET %s: %s, want 200", path, answer.Status)
+		}
+	}
+	// What is under way at the stop goes on after the start.
+	s.order("o-2", "plenty", "tok_down_3", "Galway")
+	s.stop()
+
+	s = startShop(t, "--data", dir, "--http", "127.0.0.1:0")
+	for _, id := range []string{"o-1", "o-2"} {
+		if got := s.settled(id); got != "confirmed" {
+			t.Errorf("after the restart order %s is %s, want confirmed", id, got)
+		}
+	}
+	if answer := s.order("o-1", "plenty", "tok_ok", "Galway"); answer.StatusCode != http.StatusAccepted {
+		t.Errorf("the same order again: %s, want 202", answer.Status)
+	}
+	if answer := s.order("o-1", "plenty", "tok_ok", "Cork"); answer.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("another order with the same key: %s, want 422", answer.Status)
+	}
+	second := start(t, "shop", "--data", dir, "--http", "127.0.0.1:0")
+	if code := second.wait(); code != 1 || !strings.Contains(second.stderr.String(), "in use by another process") {
+		t.Errorf("a second shop on the directory ended with %d: %s", code, second.stderr.String())
+	}
+	s.stop()
+	verified(t, "--data", dir)
+}
+
+// outcomes places orders of each kind, and returns how they ended.
+func (s *site) outcomes() map[string]string {
+	s.t.Helper()
+	s.prepare()
+	s.order("fine", "plenty", "tok_ok", "Galway")
+	s.order("twice", "plenty", "tok_twice", "Galway")
+	s.order("down", "plenty", "tok_down_2", "Galway")
+	s.order("declined", "plenty", "tok_decline", "Galway")
+	s.order("nowhere", "plenty", "tok_ok", "Nowhere")
+	s.order("last", "one", "tok_ok", "Galway")
+	ended := map[string]string{}
+	for _, id := range []string{"fine", "twice", "down", "declined", "nowhere", "last"} {
+		ended[id] = s.settled(id)
+	}
+	s.order("none-left", "one", "tok_ok", "Galway")
+	ended["none-left"] = s.settled("none-left")
+	return ended
+}
+
+var wantOutcomes = map[string]string{
+	"fine": "confirmed", "twice": "confirmed", "down": "confirmed", "last": "confirmed",
+	"declined": "cancelled", "nowhere": "cancelled", "none-left": "cancelled",
+}
+
+func TestOneProcessAndEightGiveTheSame(t *testing.T) {
+	t.Run("one", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		s := startShop(t, "--data", dir, "--http", "127.0.0.1:0")
+		if got := s.outcomes(); !maps.Equal(got, wantOutcomes) {
+			t.Errorf("orders ended as %v, want %v", got, wantOutcomes)
+		}
+		s.stop()
+		verified(t, "--data", dir)
+	})
+	t.Run("eight", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		broker := start(t, "tutti", "broker", "--data", dir, "--port", "0")
+		address, _, _ := strings.Cut(strings.TrimPrefix(broker.line(), "broker "), ",")
+		peers, sites := []string{}, []*site{}
+		for _, name := range names() {
+			if name != "storefront" {
+				s := startShop(t, "--services", name, "--brokers", address, "--data", dir, "--http", "127.0.0.1:0")
+				peers, sites = append(peers, name+"="+s.HTTP), append(sites, s)
+			}
+		}
+		alone := startShop(t, "--services", "storefront", "--brokers", address, "--data", dir, "--http", "127.0.0.1:0")
+		var problem struct{ Detail string }
+		if answer := alone.request("GET", "/orders/fine", "", nil, &problem); answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(problem.Detail, "--peer order=") {
+			t.Errorf("GET /orders/fine without a peer: %s, %q", answer.Status, problem.Detail)
+		}
+		alone.stop()
+		front := startShop(t, "--services", "storefront", "--brokers", address, "--data", dir, "--http", "127.0.0.1:0", "--peer", strings.Join(peers, ","))
+		if got := front.outcomes(); !maps.Equal(got, wantOutcomes) {
+			t.Errorf("orders ended as %v, want %v", got, wantOutcomes)
+		}
+		for _, s := range append(sites, front) {
+			s.stop()
+		}
+		broker.stop()
+		verified(t, "--data", dir)
+	})
+}
+
+func TestDemonstration(t *testing.T) {
+	dir := t.TempDir()
+	p := start(t, "shop", "--json", "--data", dir, "--http", "127.0.0.1:0", "--traffic", "50")
+	s := &site{process: p}
+	if err := json.Unmarshal([]byte(p.line()), s); err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < 20; {
+		var page struct{ Orders []struct{ ID string } }
+		s.request("GET", "/orders?customer=demo-01", "", nil, &page)
+		n = len(page.Orders)
+	}
+	s.stop()
+	verified(t, "--data", dir)
+}

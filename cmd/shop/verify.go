@@ -1,0 +1,79 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tutti-go/tutti/internal/cli"
+	"github.com/tutti-go/tutti/shop/verify"
+)
+
+func verifyCommand(out output) *cobra.Command {
+	var cfg verify.Config
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check the invariants over all that a shop has stored",
+		Long: `Check the invariants over the databases of all services, the ledgers of the
+gateways and the log of a shop that is stopped, or was killed. It changes nothing.
+It ends with 0 if every invariant holds.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cfg.Dir == "" {
+				return cli.Usage(cmd, errors.New("--data is empty, want a directory"))
+			}
+			report, err := verify.Run(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if err := json.NewEncoder(out.stdout).Encode(report); err != nil {
+					return err
+				}
+			} else {
+				fmt.Fprintf(out.stdout, "%d orders: %d confirmed, %d cancelled; %d returns; %d events\n",
+					report.Orders, report.Confirmed, report.Cancelled, report.Returns, report.Events)
+				printReport(out.stdout, report)
+			}
+			if !report.OK() {
+				return errors.New("invariants are violated")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&cfg.Dir, "data", "data", "look at the shop in this `DIR`")
+	cmd.Flags().BoolVar(&cfg.Settled, "settled", false, "also take for a violation whatever is still under way")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON instead of text for people")
+	return cmd
+}
+
+// printReport prints the invariants and what is under way, for people.
+func printReport(w io.Writer, report verify.Report) {
+	fmt.Fprintln(w, "invariants:")
+	for _, name := range sorted(report.Invariants) {
+		inv := report.Invariants[name]
+		if inv.OK {
+			fmt.Fprintf(w, "  ok        %s\n", name)
+			continue
+		}
+		fmt.Fprintf(w, "  VIOLATED  %s, %d times\n", name, inv.Violations)
+		for _, v := range inv.Examples {
+			fmt.Fprintf(w, "            %v\n", v)
+		}
+		if more := inv.Violations - len(inv.Examples); more > 0 {
+			fmt.Fprintf(w, "            and %d more\n", more)
+		}
+	}
+	if report.Unsettled.Any() {
+		fmt.Fprintf(w, "under way: %v\n", report.Unsettled)
+	}
+}
+
+func sorted[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
