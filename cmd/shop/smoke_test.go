@@ -125,12 +125,12 @@ func TestOneProcessAndEightGiveTheSame(t *testing.T) {
 
 func TestDemonstration(t *testing.T) {
 	dir := t.TempDir()
-	p := start(t, "shop", "--json", "--data", dir, "--http", "127.0.0.1:0", "--traffic", "50")
+	p := start(t, "shop", "--json", "--data", dir, "--http", "127.0.0.1:0", "--traffic", "100")
 	s := &site{process: p}
 	if err := json.Unmarshal([]byte(p.line()), s); err != nil {
 		t.Fatal(err)
 	}
-	for n := 0; n < 20; {
+	for n := 0; n < 5; {
 		var page struct{ Orders []struct{ ID string } }
 		s.request("GET", "/orders?customer=demo-01", "", nil, &page)
 		n = len(page.Orders)
