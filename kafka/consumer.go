@@ -166,8 +166,8 @@ func nest(ps []event.Partition) map[string][]int32 {
 	return out
 }
 
-// Commit stores how far the group is, for monitoring. It does not wait: what is
-// lost is overtaken by the next commit.
+// Commit stores how far the group is, for monitoring, and waits for that. It
+// returns no error: what is lost is overtaken by the next commit.
 func (c *Consumer) Commit(ctx context.Context, next map[event.Partition]int64) {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for p, at := range next {
@@ -176,7 +176,7 @@ func (c *Consumer) Commit(ctx context.Context, next map[event.Partition]int64) {
 		}
 		offsets[p.Topic][p.Number] = kgo.EpochOffset{Epoch: -1, Offset: at}
 	}
-	c.client.CommitOffsets(ctx, offsets, nil)
+	c.client.CommitOffsetsSync(ctx, offsets, nil)
 }
 
 // Close leaves the group, if it is in one, so that others take over at once.

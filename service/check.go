@@ -107,8 +107,20 @@ func (r *running) checkSent(ctx context.Context) ([]error, error) {
 	if err != nil {
 		return nil, err
 	}
+	unsent, err := r.db.Unsent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	written := map[event.Partition]int64{} // at least so many records are in the log
+	for lp, seq := range numbered {
+		written[lp.Partition] += seq - unsent[lp]
+	}
 	var faults []error
 	for p, b := range sent {
+		if written[p] > b.End {
+			faults = append(faults, fmt.Errorf("%s: this service had sent %d events, but the log ends at %d: the log was cut, or its topic made anew", p, written[p], b.End))
+			continue
+		}
 		if b.Committed < 0 {
 			continue
 		}

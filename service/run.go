@@ -271,6 +271,8 @@ func (r *running) forget(ctx context.Context) error {
 func (s *Service) sentGroup() string { return s.name + ".sent" }
 
 func (r *running) commit(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	l := r.s.loop
 	if next := l.changed(); len(next) > 0 && r.consumer != nil {
 		r.consumer.Commit(ctx, next)
@@ -282,8 +284,6 @@ func (r *running) commit(ctx context.Context) {
 	if len(marks) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
 	if err := r.s.cfg.bus.Commit(ctx, r.s.sentGroup(), marks); err != nil {
 		r.s.log.Debug("note how far events are sent", "error", err)
 	}

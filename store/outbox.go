@@ -247,6 +247,32 @@ func (s *Store) Numbered(ctx context.Context) (map[LanePartition]int64, error) {
 	return out, rows.Err()
 }
 
+// Unsent counts the messages in the outbox, by the lane and partition that they are
+// numbered in. Some of them may have been sent.
+func (s *Store) Unsent(ctx context.Context) (map[LanePartition]int64, error) {
+	rows, err := s.Reader().Query(ctx, `SELECT lane, events FROM tutti_outbox`)
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox: %w", err)
+	}
+	defer rows.Close()
+	out := map[LanePartition]int64{}
+	for rows.Next() {
+		var lane int64
+		var blob []byte
+		if err := rows.Scan(&lane, &blob); err != nil {
+			return nil, fmt.Errorf("read the outbox: %w", err)
+		}
+		events, err := decodeEvents(blob)
+		if err != nil {
+			return nil, fmt.Errorf("read the outbox: %w", err)
+		}
+		for _, e := range events {
+			out[LanePartition{s.laneName(lane), e.Partition}]++
+		}
+	}
+	return out, rows.Err()
+}
+
 func (s *Store) laneName(number int64) string { return s.name + "." + strconv.FormatInt(number, 10) }
 
 // number completes the envelopes. The lane's own counters stay as they are until
