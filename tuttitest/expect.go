@@ -181,6 +181,7 @@ func (w *World) Quiet() {
 	if !w.wait(func() bool { why = w.pending(); return why == "" }) {
 		w.t.Fatalf("not quiet after %v: %s", w.cfg.Patience, why)
 	}
+	w.surprise()
 }
 
 // pending says what is in flight.

@@ -35,6 +35,7 @@ type instance struct {
 
 	mu    sync.Mutex
 	asked bool                  // the end was asked for
+	ready bool                  // it was, once
 	armed map[service.Point]int // crash when the point is reached that many times more
 }
 
@@ -112,6 +113,9 @@ func (w *World) start(i *instance) error {
 	go w.run(ctx, i)
 	select {
 	case <-i.svc.Ready():
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.ready = true
 		return nil
 	case <-i.ended:
 		return i.err
@@ -120,25 +124,26 @@ func (w *World) start(i *instance) error {
 
 // run runs the service until it ends.
 func (w *World) run(ctx context.Context, i *instance) {
-	ready := false
 	err := i.svc.Run(ctx)
-	select {
-	case <-i.svc.Ready():
-		ready = true
-	default:
-	}
 	_ = i.server.Close() // a crash ends what is under way
 	i.client.CloseIdleConnections()
 	i.bus.Close()
 	i.link.drop()
-	i.mu.Lock()
-	asked := i.asked
 	i.err = err
-	i.mu.Unlock()
-	if !asked && ready {
-		w.t.Errorf("service %s ended by itself: %v", i.name, err)
-	}
 	close(i.ended)
+}
+
+// surprise fails the test if a service ended that nobody asked to.
+func (w *World) surprise() {
+	w.t.Helper()
+	for _, i := range w.all() {
+		i.mu.Lock()
+		surprising := i.ready && !i.asked
+		i.mu.Unlock()
+		if surprising && i.hasEnded() && i.expectEnd() {
+			w.t.Errorf("service %s ended by itself: %v", i.name, i.err)
+		}
+	}
 }
 
 // serve serves the service's routes on the virtual network.
@@ -245,7 +250,8 @@ func (i *instance) arm(p service.Point, n int) {
 	i.armed[p] = n
 }
 
-// AwaitEnd waits until a service has ended, and returns the error of its Run.
+// AwaitEnd waits until a service has ended, and returns the error of its Run. A
+// service that ends by itself fails the test unless AwaitEnd is called for it.
 func (w *World) AwaitEnd(name string) error {
 	w.t.Helper()
 	i := w.get(name)

@@ -98,6 +98,7 @@ func (w *World) open() {
 // close ends all that runs in the bubble, also after a part of open.
 func (w *World) close() {
 	w.chaos.Wait()
+	w.surprise()
 	for _, i := range w.all() {
 		w.kill(i)
 	}
