@@ -27,6 +27,7 @@ import (
 //	--data DIR            where database and embedded broker keep their data (data)
 //	--http ADDRESS        where to serve HTTP, as host:port (127.0.0.1:8080)
 //	--log-level LEVEL     debug, info, warn or error (info)
+//	--recover HOW         rewind or skip: see [Recovery]; for one start, after a refusal
 //
 // A program of several services, or with settings of its own, calls [New] and
 // [Service.Run] itself.
@@ -48,6 +49,7 @@ type settings struct {
 	http       string
 	logLevel   string
 	level      slog.Level
+	recovery   string
 }
 
 func (set *settings) bind(f *cli.Flags) {
@@ -56,6 +58,7 @@ func (set *settings) bind(f *cli.Flags) {
 	f.StringVar(&set.data, "data", "data", "keep database and log in this `DIR`")
 	f.StringVar(&set.http, "http", "127.0.0.1:8080", "serve HTTP at this `ADDRESS`; port 0 takes a free one")
 	f.StringVar(&set.logLevel, "log-level", "info", "log from this `LEVEL` on: debug, info, warn or error")
+	f.StringVar(&set.recovery, "recover", "", "start although database and log do not fit: `HOW` is rewind or skip")
 }
 
 func (set *settings) check() error {
@@ -72,6 +75,9 @@ func (set *settings) check() error {
 	if err := set.level.UnmarshalText([]byte(set.logLevel)); err != nil {
 		errs = append(errs, fmt.Errorf("--log-level is %q, want debug, info, warn or error", set.logLevel))
 	}
+	if r := Recovery(set.recovery); r != Refuse && r != Rewind && r != Skip {
+		errs = append(errs, fmt.Errorf("--recover is %q, want rewind or skip", set.recovery))
+	}
 	return errors.Join(errs...)
 }
 
@@ -83,7 +89,7 @@ func (set *settings) run(ctx context.Context, name string, register func(*Servic
 	if err != nil {
 		return err
 	}
-	s := New(name, bus, Config{Database: "sqlite:" + filepath.Join(set.data, name+".db"), Logger: log})
+	s := New(name, bus, Config{Database: "sqlite:" + filepath.Join(set.data, name+".db"), Recover: Recovery(set.recovery), Logger: log})
 	register(s)
 	err = set.serve(ctx, s)
 	return errors.Join(err, shut())

@@ -105,6 +105,7 @@ func TestMainRefusesWhatCannotWork(t *testing.T) {
 		{[]string{"--data", ""}, "--data is empty"},
 		{[]string{"--data", file}, "start embedded broker"},
 		{[]string{"--log-level", "loud"}, `--log-level is "loud"`},
+		{[]string{"--recover", "somehow"}, `--recover is "somehow"`},
 		{[]string{"--broker-port", "65536"}, "--broker-port is 65536"},
 		{[]string{"--broker-port", "9092", "--brokers", "127.0.0.1:9092"}, "--broker-port is for the embedded broker"},
 		{[]string{"--brokers", "nowhere"}, `broker "nowhere": want host:port`},
