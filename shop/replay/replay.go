@@ -39,7 +39,7 @@ type Config struct {
 	Decline float64
 	// Requests is how many are under way at once; default 256.
 	Requests int
-	// InFlight is how many orders may wait for their outcome; default 2000.
+	// InFlight is how many orders may wait for their outcome; default 1000.
 	InFlight int
 
 	// Progress is called every ProgressEvery (default 250 ms) and at the end.
@@ -55,7 +55,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Stock = cmp.Or(c.Stock, 1_000_000)
 	c.Requests = cmp.Or(c.Requests, 256)
-	c.InFlight = cmp.Or(c.InFlight, 2_000)
+	c.InFlight = cmp.Or(c.InFlight, 1_000)
 	c.ProgressEvery = cmp.Or(c.ProgressEvery, 250*time.Millisecond)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
