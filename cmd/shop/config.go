@@ -32,6 +32,7 @@ type config struct {
 func (c *config) common(flags *pflag.FlagSet) {
 	flags.StringVar(&c.level, "log-level", "info", "log from this `LEVEL` on: debug, info, warn or error")
 	flags.BoolVar(&c.json, "json", false, "write JSON instead of text for people")
+	flags.StringSliceVar(&c.brokers, "brokers", nil, "use the Kafka at these `ADDRESSES` (host:port,…) and embed none")
 	flags.IntVar(&c.brokerPort, "broker-port", 0, "let the embedded broker listen on this `PORT`; 0 takes a free one")
 	flags.DurationVar(&c.deadline, "deadline", 30*time.Minute, "cancel orders that are not settled in this `TIME`")
 }
@@ -40,7 +41,6 @@ func (c *config) common(flags *pflag.FlagSet) {
 func (c *config) serving(flags *pflag.FlagSet) {
 	flags.StringVar(&c.data, "data", "data", "keep databases and log in this `DIR`")
 	flags.StringVar(&c.http, "http", "127.0.0.1:8080", "serve HTTP at this `ADDRESS`; port 0 takes a free one")
-	flags.StringSliceVar(&c.brokers, "brokers", nil, "use the Kafka at these `ADDRESSES` (host:port,…) and embed none")
 	flags.StringSliceVar(&c.services, "services", nil, "run only these services of "+strings.Join(names(), ", "))
 	flags.StringToStringVar(&c.peers, "peer", nil, "pass requests for a service that runs elsewhere on, as `SERVICE=URL,…`")
 	flags.Float64Var(&c.traffic, "traffic", 3, "place `N` demonstration orders a second; 0 for none")

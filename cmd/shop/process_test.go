@@ -155,8 +155,14 @@ func startShop(t *testing.T, args ...string) *site {
 	return s
 }
 
+// reply is an answer without its body.
+type reply struct {
+	status   int
+	location string
+}
+
 // request sends a request and decodes the answer into v, if it is not nil.
-func (s *site) request(method, path, key string, body, v any) *http.Response {
+func (s *site) request(method, path, key string, body, v any) reply {
 	s.t.Helper()
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -183,20 +189,20 @@ func (s *site) request(method, path, key string, body, v any) *http.Response {
 			s.t.Fatalf("%s %s: %s: %s: %v", method, path, answer.Status, text, err)
 		}
 	}
-	return answer
+	return reply{answer.StatusCode, answer.Header.Get("Location")}
 }
 
 // must sends a request that has to succeed.
 func (s *site) must(method, path, key string, body any) {
 	s.t.Helper()
-	var reply json.RawMessage
-	if answer := s.request(method, path, key, body, &reply); answer.StatusCode >= 300 {
-		s.t.Fatalf("%s %s: %s: %s", method, path, answer.Status, reply)
+	var said json.RawMessage
+	if got := s.request(method, path, key, body, &said); got.status >= 300 {
+		s.t.Fatalf("%s %s: %d: %s", method, path, got.status, said)
 	}
 }
 
 // order places an order for one product.
-func (s *site) order(id, sku, token, city string) *http.Response {
+func (s *site) order(id, sku, token, city string) reply {
 	s.t.Helper()
 	return s.request("POST", "/orders", id, map[string]any{
 		"customerId": "c1", "paymentToken": token, "lines": []any{map[string]any{"sku": sku, "quantity": 1, "unitPrice": 250}},

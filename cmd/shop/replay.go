@@ -108,11 +108,15 @@ func (r *replaying) run(ctx context.Context, out output) (err error) {
 	if err == nil {
 		err = printReplay(out.stdout, r.json, sum, report)
 	}
+	stopped := err != nil && ctx.Err() != nil
+	if stopped {
+		err = errors.New("stopped before the end")
+	}
 	switch {
-	case err != nil:
-		log.Info("what was done is stored; the same command goes on with it", "data", r.data)
+	case err != nil && (stopped || sum.Orders > 0):
+		log.Info("what was done is stored; the same command with --data goes on", "data", r.data)
 	case temporary:
-		err = os.RemoveAll(r.data)
+		err = errors.Join(err, os.RemoveAll(r.data))
 	}
 	return err
 }
@@ -144,7 +148,9 @@ func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger) (s
 		return sum, report, err
 	}
 	log.Info("all is settled; checking the invariants")
-	report, err = verify.Run(ctx, verify.Config{Dir: r.data, Settled: true, Acknowledged: sum.Accepted})
+	report, err = verify.Run(ctx, verify.Config{
+		Dir: r.data, Brokers: r.brokers, Settled: true, Acknowledged: sum.Accepted, Logger: log,
+	})
 	sum.Events, sum.Invariants = report.Events, report.Invariants
 	return sum, report, err
 }

@@ -49,6 +49,7 @@ It ends with 0 if every invariant holds.`,
 		},
 	}
 	cmd.Flags().StringVar(&cfg.Dir, "data", "data", "look at the shop in this `DIR`")
+	cmd.Flags().StringSliceVar(&cfg.Brokers, "brokers", nil, "read the log from the Kafka at these `ADDRESSES` (host:port,…) and not from DIR")
 	cmd.Flags().BoolVar(&cfg.Settled, "settled", false, "also take for a violation whatever is still under way")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON instead of text for people")
 	return cmd
