@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// most is the longest piece. With up to eight columns a row it stays far below
-// what databases take as arguments of a statement.
-const most = 128
+// most is the longest piece. SQLite's driver looks up the name of each argument
+// among all names, so that long lists cost more than they save.
+const most = 32
 
 // Chunks cuts list into consecutive pieces whose lengths are powers of two, at
-// most 128.
+// most 32.
 func Chunks[T any](list []T) iter.Seq[[]T] {
 	return func(yield func([]T) bool) {
 		for len(list) > 0 {
@@ -32,15 +32,24 @@ func Params(first, n int) string {
 	return b.String()
 }
 
-// Values returns rows of placeholders from $1 on, as in "($1, $2), ($3, $4)".
-func Values(rows, columns int) string {
+// Values returns rows of placeholders from $1 on, each of the given form: rows of
+// "?, ?, 0" are "($1, $2, 0), ($3, $4, 0)".
+func Values(rows int, form string) string {
 	var b strings.Builder
+	n := 0
 	for i := range rows {
 		if i > 0 {
 			b.WriteString(", ")
 		}
 		b.WriteByte('(')
-		params(&b, i*columns+1, columns)
+		for j := range len(form) {
+			if form[j] == '?' {
+				n++
+				params(&b, n, 1)
+			} else {
+				b.WriteByte(form[j])
+			}
+		}
 		b.WriteByte(')')
 	}
 	return b.String()

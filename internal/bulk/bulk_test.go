@@ -10,7 +10,7 @@ func TestChunks(t *testing.T) {
 		n    int
 		want []int
 	}{
-		{0, nil}, {1, []int{1}}, {3, []int{2, 1}}, {24, []int{16, 8}}, {128, []int{128}}, {300, []int{128, 128, 32, 8, 4}},
+		{0, nil}, {1, []int{1}}, {3, []int{2, 1}}, {24, []int{16, 8}}, {32, []int{32}}, {77, []int{32, 32, 8, 4, 1}},
 	} {
 		list := make([]int, c.n)
 		for i := range list {
@@ -30,7 +30,7 @@ func TestPlaceholders(t *testing.T) {
 	if got, want := Params(3, 3), "$3, $4, $5"; got != want {
 		t.Errorf("Params(3, 3) = %q, want %q", got, want)
 	}
-	if got, want := Values(2, 2), "($1, $2), ($3, $4)"; got != want {
-		t.Errorf("Values(2, 2) = %q, want %q", got, want)
+	if got, want := Values(2, "?, ?, 0"), "($1, $2, 0), ($3, $4, 0)"; got != want {
+		t.Errorf("Values(2) = %q, want %q", got, want)
 	}
 }

@@ -65,13 +65,13 @@ func spend(ctx context.Context, tx *store.Tx, all []spending) error {
 		return event.Reject(err)
 	}
 	for piece := range bulk.Chunks(sums) {
-		args := make([]any, 0, 5*len(piece))
+		args := make([]any, 0, 2*len(piece))
 		for _, s := range piece {
-			args = append(args, s.id, "", "", "", s.amount)
+			args = append(args, s.id, s.amount)
 		}
 		n, err := tx.Affected(ctx, fmt.Sprintf(`INSERT INTO customers (id, name, email, country, spend) VALUES %s
 			ON CONFLICT (id) DO UPDATE SET spend = customers.spend + excluded.spend
-			WHERE customers.spend + excluded.spend <= %d`, bulk.Values(len(piece), 5), int64(maxSpend)), args...)
+			WHERE customers.spend + excluded.spend <= %d`, bulk.Values(len(piece), "?, '', '', '', ?"), int64(maxSpend)), args...)
 		switch {
 		case err != nil:
 			return fmt.Errorf("change the spend of %d customers: %w", len(piece), err)

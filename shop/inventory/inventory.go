@@ -1,10 +1,10 @@
 package inventory
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/shop/inventoryv1"
@@ -44,7 +44,7 @@ type line struct {
 // which rows are written, so that transactions never wait for each other in a ring.
 func bySKU(lines []line) []line {
 	out := slices.Clone(lines)
-	slices.SortStableFunc(out, func(a, b line) int { return cmp.Compare(a.SKU, b.SKU) })
+	slices.SortFunc(out, func(a, b line) int { return strings.Compare(a.SKU, b.SKU) })
 	kept := out[:0]
 	for _, l := range out {
 		if n := len(kept); n > 0 && kept[n-1].SKU == l.SKU {

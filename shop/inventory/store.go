@@ -62,7 +62,7 @@ func insertClaims(ctx context.Context, tx *store.Tx, claims []claim) error {
 			}
 			args = append(args, c.orderID, string(c.status), string(text))
 		}
-		err := tx.Exec(ctx, `INSERT INTO reservations (order_id, status, lines) VALUES `+bulk.Values(len(piece), 3), args...)
+		err := tx.Exec(ctx, `INSERT INTO reservations (order_id, status, lines) VALUES `+bulk.Values(len(piece), "?, ?, ?"), args...)
 		if err != nil {
 			return fmt.Errorf("store %d reservations: %w", len(piece), err)
 		}
@@ -136,11 +136,11 @@ func loadShelf(ctx context.Context, tx *store.Tx, skus []string) (shelf, error) 
 // may have taken stock after it was read here.
 func move(ctx context.Context, tx *store.Tx, lines []line) error {
 	for piece := range bulk.Chunks(lines) {
-		args := make([]any, 0, 3*len(piece))
+		args := make([]any, 0, 2*len(piece))
 		for _, l := range piece {
-			args = append(args, l.SKU, l.Quantity, 0)
+			args = append(args, l.SKU, l.Quantity)
 		}
-		n, err := tx.Affected(ctx, `INSERT INTO stock (sku, reserved, received) VALUES `+bulk.Values(len(piece), 3)+`
+		n, err := tx.Affected(ctx, `INSERT INTO stock (sku, reserved, received) VALUES `+bulk.Values(len(piece), "?, ?, 0")+`
 			ON CONFLICT (sku) DO UPDATE SET reserved = stock.reserved + excluded.reserved
 			WHERE stock.reserved + excluded.reserved >= 0 AND stock.reserved + excluded.reserved <= stock.received`, args...)
 		if err == nil && n != int64(len(piece)) {

@@ -139,8 +139,12 @@ func accept(p orderv1.Place, now time.Time, within time.Duration) orderv1.Placed
 
 // fingerprint identifies the content of a request, so that its repetition is told
 // from another request with the same key. Spelling of the JSON does not matter.
-func fingerprint(request any) string {
+// Parts that are encoded already are not encoded again.
+func fingerprint(request any, encoded ...[]byte) string {
 	b, _ := json.Marshal(request) // strings and numbers: cannot fail
+	for _, e := range encoded {
+		b = append(b, e...)
+	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:16])
 }

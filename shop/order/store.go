@@ -53,7 +53,8 @@ func place(ctx context.Context, tx *store.Tx, p orderv1.Place, within time.Durat
 	if err != nil {
 		return "", fmt.Errorf("place order %s: %w", p.OrderID, err)
 	}
-	now, hash := tx.Now().UnixMilli(), fingerprint(p)
+	p.Lines = nil
+	now, hash := tx.Now().UnixMilli(), fingerprint(p, lines)
 	n, err := tx.Affected(ctx, `INSERT INTO orders (id, customer, status, total, placed_at, deadline, request_hash, lines, history)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING`,
 		ev.OrderID, ev.CustomerID, string(placed), ev.Total, now, ev.Deadline.UnixMilli(), hash, string(lines),
