@@ -5,7 +5,9 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // prepare lists what the tests order.
@@ -55,6 +57,28 @@ func TestStopAndStartAgain(t *testing.T) {
 	}
 	s.stop()
 	verified(t, "--data", dir)
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	s := startShop(t, "--data", t.TempDir(), "--http", "127.0.0.1:0")
+	s.prepare()
+	s.order("o-1", "plenty", "tok_late", "Galway") // a call of 5 seconds, which a stop waits for
+	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(10 * time.Millisecond) {
+		var p struct{ Status string }
+		if s.request("GET", "/payments/o-1", "", nil, &p); p.Status == "charging" {
+			break
+		}
+	}
+	begin := time.Now()
+	for range 2 {
+		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond) // or the two are one
+	}
+	if code := s.wait(); code != 1 || time.Since(begin) > 3*time.Second {
+		t.Errorf("shop ended with %d after %v, want 1 at once", code, time.Since(begin))
+	}
 }
 
 // outcomes places orders of each kind, and returns how they ended.

@@ -22,8 +22,15 @@ type Func func(ctx context.Context, args []string, getenv func(string) string, s
 // it failed, or with 2 if it was called wrongly. SIGINT and SIGTERM end its
 // context; a second one ends the process at once.
 func Main(name string, run Func) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // signals mean what they mean by default again
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		<-signals
+		os.Exit(1)
+	}()
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	if err != nil && !errors.Is(err, errSaid) {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", name, clip(err.Error()))
