@@ -56,6 +56,9 @@ func On[T Typed, TX any](b Binder[TX], handle func(ctx context.Context, tx TX, m
 // OnBatch binds a handler that takes consecutive messages of one type and
 // partition together, where bulk SQL pays. If it fails, it is called again with
 // one message at a time.
+//
+// A batch has many causes: before it publishes or starts a job because of a
+// message, a handler says so by tx.Handling(m.Cause()).
 func OnBatch[T Typed, TX any](b Binder[TX], handle func(ctx context.Context, tx TX, ms []Message[T]) error) {
 	b.Bind(Binding[TX]{
 		Contract: contractOf[T](), Schema: SchemaOf[T](), Decode: decodeJSON[T], Batch: true,
