@@ -64,7 +64,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	s.prepare()
 	s.order("o-1", "plenty", "tok_late", "Galway") // a call of 5 seconds, which a stop waits for
 	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(10 * time.Millisecond) {
-		var p struct{ Status string }
+		var p struct{ Status any } // of the payment, or of the problem that it is not known yet
 		if s.request("GET", "/payments/o-1", "", nil, &p); p.Status == "charging" {
 			break
 		}
