@@ -66,6 +66,7 @@ var rules = []rule{
 		"benchmarks measure what users run"},
 	{"examples/*", []string{"event", "job", "kafka", "problem", "service", "store", "tuttitest", "examples/*"},
 		"examples show what a user can do, with what a user has"},
+	{"shop", nil, "it holds tests over all services, and no code"},
 	{"", nil, "the root holds tests and no code"},
 }
 
