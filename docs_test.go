@@ -25,7 +25,7 @@ import (
 //	output          what the block before prints, letter by letter; … matches any text
 //	LANG file=PATH  a file that the reader writes
 //
-// All others are for reading only. .ci/docs runs the commands of all documents, and
+// All others are for reading only (the test command of README is not typed within itself). .ci/docs runs the commands of all documents, and
 // TestGuide those of the guide.
 
 // documents are the project's pages.
@@ -87,6 +87,7 @@ func blocks(t *testing.T, path string) (out []block) {
 // TestGuide types what the guide says, in a directory beside a copy of nothing but
 // this repository, and compares what is printed.
 func TestGuide(t *testing.T) {
+	t.Parallel()
 	for _, program := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("the guide's commands need %s: %v", program, err)
@@ -297,6 +298,7 @@ var command = regexp.MustCompile("(?m)(?:^|`|\\$ )(?:go run \\./cmd/)?(shop|tutt
 
 // Commands, subcommands and flags that documents name are there.
 func TestCommandsInDocs(t *testing.T) {
+	t.Parallel()
 	bin := t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", bin, "./cmd/...").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
