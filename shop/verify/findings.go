@@ -1,6 +1,10 @@
 package verify
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // The invariants, by the names that a report has.
 const (
@@ -31,36 +35,38 @@ const (
 
 var always = []string{ShippedPaid, ChargedShipped, StockLive, StockPositive, OrdersEnd, Once, Spend, Amounts, Agree, Kept}
 
-// findings gathers violations.
-type findings struct {
-	examples int // to keep of each invariant
-	found    map[string]Invariant
-}
+// findings gathers violations, by invariant.
+type findings map[string][]Violation
 
-func newFindings(cfg Config) *findings {
-	f := &findings{examples: cfg.Examples, found: map[string]Invariant{}}
+func newFindings(cfg Config) findings {
+	f := findings{}
 	for _, name := range always {
-		f.found[name] = Invariant{OK: true}
+		f[name] = nil
 	}
 	if cfg.Settled {
-		f.found[Settled] = Invariant{OK: true}
+		f[Settled] = nil
 	}
 	return f
 }
 
-// add notes a violation.
-func (f *findings) add(invariant, id, format string, args ...any) {
-	inv := f.found[invariant]
-	inv.OK = false
-	inv.Violations++
-	if len(inv.Examples) < f.examples {
-		inv.Examples = append(inv.Examples, Violation{ID: id, What: fmt.Sprintf(format, args...)})
+// invariants sums up, with that many examples of each violation, those with the
+// lowest ids first.
+func (f findings) invariants(examples int) map[string]Invariant {
+	out := map[string]Invariant{}
+	for name, found := range f {
+		slices.SortFunc(found, func(a, b Violation) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.What, b.What)) })
+		out[name] = Invariant{OK: len(found) == 0, Violations: len(found), Examples: found[:min(len(found), examples)]}
 	}
-	f.found[invariant] = inv
+	return out
+}
+
+// add notes a violation.
+func (f findings) add(invariant, id, format string, args ...any) {
+	f[invariant] = append(f[invariant], Violation{ID: id, What: fmt.Sprintf(format, args...)})
 }
 
 // check notes a violation unless ok.
-func (f *findings) check(ok bool, invariant, id, format string, args ...any) {
+func (f findings) check(ok bool, invariant, id, format string, args ...any) {
 	if !ok {
 		f.add(invariant, id, format, args...)
 	}

@@ -15,13 +15,13 @@ import (
 )
 
 // openLog connects to the broker's data in dir, which it may write, or to the
-// brokers that are named. Without either there is no log: bus is nil.
+// brokers that are named.
 func openLog(ctx context.Context, dir string, brokers []string, log *slog.Logger) (bus *kafka.Bus, done func() error, err error) {
 	done = func() error { return nil }
 	if len(brokers) == 0 {
 		path := filepath.Join(dir, brokerDir)
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, done, nil
+			return nil, done, errors.New("the log is not in it: the shop runs on other brokers, which have to be named")
 		}
 		broker, err := kafka.Embed(kafka.BrokerConfig{Dir: path, Unsynced: true, Logger: log})
 		if err != nil {

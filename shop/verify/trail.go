@@ -89,7 +89,7 @@ type trail struct {
 	ends  map[event.Partition]int64     // of the log
 	ids   map[string]bool
 	reads *books // the customer service's
-	found *findings
+	found findings
 }
 
 type returnTrail struct {
@@ -105,7 +105,7 @@ type terms struct {
 	Refund     int64  `json:"refund"`
 }
 
-func newTrail(s *shop, found *findings) *trail {
+func newTrail(s *shop, found findings) *trail {
 	t := &trail{
 		orders: map[string]*[orderEvents]int{}, returns: map[string]*returnTrail{}, spend: map[string]int64{},
 		lanes: map[store.LanePartition]int64{}, ends: map[event.Partition]int64{}, ids: map[string]bool{}, reads: &books{}, found: found,

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+
+	"github.com/tutti-go/tutti/kafka"
 )
 
 // Config says what is checked. Dir is required; the zero value of the rest is the
@@ -16,6 +18,8 @@ type Config struct {
 	Dir string
 	// Brokers are where the log is, if not in Dir.
 	Brokers []string
+	// Bus is a connection to read the log by, in place of Brokers: for tests.
+	Bus *kafka.Bus
 	// Settled says that everything must have ended: it is a violation if anything
 	// is under way.
 	Settled bool
@@ -44,28 +48,30 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 }
 
 // run checks a copy.
-func run(ctx context.Context, cfg Config, dir string) (r Report, err error) {
+func run(ctx context.Context, cfg Config, dir string) (r Report, failed error) {
 	s, err := load(ctx, dir)
 	if err != nil {
 		return Report{}, err
 	}
-	bus, done, err := openLog(ctx, dir, cfg.Brokers, cfg.Logger)
-	if err != nil {
-		return Report{}, err
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	found := newFindings(cfg)
-	t := newTrail(s, found)
-	if bus != nil {
-		if err := readLog(ctx, bus, t.visit); err != nil {
+	bus := cfg.Bus
+	if bus == nil {
+		opened, done, err := openLog(ctx, dir, cfg.Brokers, cfg.Logger)
+		if err != nil {
 			return Report{}, err
 		}
+		defer func() { failed = errors.Join(failed, done()) }()
+		bus = opened
+	}
+	found := newFindings(cfg)
+	t := newTrail(s, found)
+	if err := readLog(ctx, bus, t.visit); err != nil {
+		return Report{}, err
 	}
 	return judge(cfg, s, t, found), nil
 }
 
 // judge applies the invariants to what was read.
-func judge(cfg Config, s *shop, t *trail, found *findings) Report {
+func judge(cfg Config, s *shop, t *trail, found findings) Report {
 	t.add(s)
 	j := &judgement{findings: found, shop: s, trail: t, settled: cfg.Settled, taken: map[string]charge{}, booked: map[string]bool{}}
 	j.money()
@@ -93,13 +99,13 @@ func judge(cfg Config, s *shop, t *trail, found *findings) Report {
 	if cfg.Settled {
 		j.check(!r.Unsettled.Any(), Settled, "shop", "%v", r.Unsettled)
 	}
-	r.Invariants = found.found
+	r.Invariants = found.invariants(cfg.Examples)
 	return r
 }
 
 // judgement is the state of the checks.
 type judgement struct {
-	*findings
+	findings
 	*shop
 	trail   *trail
 	settled bool
