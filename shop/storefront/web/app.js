@@ -4,7 +4,7 @@ import { basket, count, load } from './basket.js';
 import { basketView } from './basketview.js';
 import { browse } from './browse.js';
 import { checkoutView } from './checkout.js';
-import { h, say } from './dom.js';
+import { h, hush, say } from './dom.js';
 import { orderView } from './order.js';
 import { ordersView } from './orders.js';
 
@@ -42,15 +42,15 @@ function decode(id) {
 
 function show() {
   leaving.abort();
+  hush();
   leaving = new AbortController();
   const searching = document.activeElement === input;
   const shown = view(leaving.signal);
   main.replaceChildren(shown.element);
   document.title = `${shown.title} · Tutti shop`;
-  if (!searching) {
-    input.value = new URLSearchParams(location.hash.split('?')[1]).get('q') ?? '';
-    scrollTo(0, 0);
-  }
+  const query = new URLSearchParams(location.hash.split('?')[1]).get('q') ?? '';
+  if (input.value.trim() !== query.trim()) input.value = query; // not from typing
+  if (!searching) scrollTo(0, 0);
   if (!searching && !first) main.querySelector('h1')?.focus({ preventScroll: true });
   first = false;
 }

@@ -59,7 +59,7 @@ function card(product, signal) {
     type: 'button', 'aria-label': `Add ${name} to the basket`,
     onclick: () => busy(button, async () => {
       await add(product.sku, 1);
-      action.querySelector('input')?.focus();
+      action.querySelector('button:last-child')?.focus(); // one more is one key away, and no keyboard pops up
       say(`${name} is in the basket.`);
     }),
   }, 'Add');

@@ -10,12 +10,13 @@ const payments = [
   ['tok_ok', 'Goes through', 'Charged at once.'],
   ['tok_decline', 'Is declined', 'The stock is released, the order cancelled.'],
   ['tok_late', 'Answers late', 'Five seconds: time enough to cancel.'],
-  ['tok_timeout', 'Does not answer', 'Asked again with the same key; charged once.'],
+  ['tok_timeout', 'Does not answer', 'Asked again with the same key after ten seconds: charged once.'],
 ];
 const deliveries = [
   ['', 'Goes to your city', 'A carrier takes it.'],
   ['Slowtown', 'Goes to Slowtown', 'The carrier needs five seconds. Cancel, and you get a refund.'],
   ['Nowhere', 'Goes to Nowhere', 'No carrier drives there: everything is undone.'],
+  ['Timeout', 'Goes to Timeout', 'The carrier does not answer for ten seconds. Asked again, it has one booking.'],
 ];
 
 // checkoutView takes an order. Fields keep what was typed the last time.

@@ -42,6 +42,12 @@ export function say(text) {
   silence = setTimeout(() => el.classList.remove('shown'), 3500);
 }
 
+// hush takes back what was said: the customer has moved on.
+export function hush() {
+  clearTimeout(silence);
+  document.getElementById('said').classList.remove('shown');
+}
+
 // fault is a box with what went wrong and, if given, a way to try again.
 export function fault(err, again) {
   return h('div', { class: 'fault', role: 'alert' },

@@ -7,6 +7,7 @@ import { timeline } from './timeline.js';
 const soon = 250; // ms to the next look after something happened
 const seldom = 5000; // ms between looks at most
 const after = 15_000; // ms for which an order that has ended is still looked at
+const long = 20_000; // ms after which an unknown order is said to be unknown
 const shownLines = 12;
 
 const headlines = {
@@ -20,6 +21,7 @@ const headlines = {
 // orderView follows an order.
 export function orderView({ id, signal }) {
   const view = parts(id);
+  const began = Date.now();
   let order = null;
   let woken = new AbortController();
   const wake = () => { woken.abort(); };
@@ -40,6 +42,9 @@ export function orderView({ id, signal }) {
     } catch (err) {
       if (signal.aborted) return false;
       // A moment after the checkout the order service has not heard of it yet.
+      if (err.status === 404 && Date.now() - began > long) {
+        view.trouble.replaceChildren(fault(new Error(`${err.message} If you have just ordered it, it will turn up here.`)));
+      }
       if (err.status !== 404) view.trouble.replaceChildren(fault(new Error(`${err.message} Trying again.`)));
     }
     const changed = JSON.stringify(order) !== before;

@@ -38,7 +38,7 @@ export function ordersView({ signal }) {
 function row(order) {
   return h('li', {},
     h('div', { class: 'what' },
-      h('h2', {}, h('a', { href: `#/orders/${encodeURIComponent(order.id)}` }, new Date(order.placedAt).toLocaleString())),
+      h('h2', {}, h('a', { href: `#/orders/${encodeURIComponent(order.id)}` }, new Date(order.placedAt).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' }))),
       h('p', { class: 'dim id' }, order.id)),
     h('span', { class: 'state', 'data-status': order.status }, names[order.status] ?? order.status),
     h('span', { class: 'price' }, money(order.total)));

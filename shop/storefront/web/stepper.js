@@ -1,7 +1,7 @@
 // How many of a product are in the basket, with buttons for one more and less.
 
-import { busy, h, title } from './dom.js';
-import { quantityOf, set } from './basket.js';
+import { busy, h, say, title } from './dom.js';
+import { add, quantityOf, set } from './basket.js';
 
 const most = 1_000_000; // of one product, by the API
 
@@ -17,13 +17,10 @@ export function stepper(product) {
       return busy(input, () => set(product.sku, n)).finally(update);
     },
   });
-  const button = (label, text, by) => {
-    const b = h('button', {
-      type: 'button', 'aria-label': `${label} ${name}`,
-      onclick: () => busy(b, () => set(product.sku, Math.min(most, quantityOf(product.sku) + by))),
-    }, text);
-    return b;
-  };
+  // Every press counts, however fast they follow: changes wait for one another.
+  const button = (label, text, by) => h('button', {
+    type: 'button', 'aria-label': `${label} ${name}`, onclick: () => add(product.sku, by).catch((err) => say(err.message)),
+  }, text);
   function update() {
     input.value = quantityOf(product.sku);
   }
