@@ -85,8 +85,9 @@ type trail struct {
 	// spend is what customers spent, as far as the customer service has read.
 	spend map[string]int64
 
-	lanes map[store.LanePartition]int64 // the last number seen
-	ends  map[event.Partition]int64     // of the log
+	lanes map[store.LanePartition]int64          // the last number seen
+	ahead map[store.LanePartition]event.Envelope // the first after a gap
+	ends  map[event.Partition]int64              // of the log
 	ids   map[string]bool
 	reads *books // the customer service's
 	found findings
@@ -108,7 +109,7 @@ type terms struct {
 func newTrail(s *shop, found findings) *trail {
 	t := &trail{
 		orders: map[string]*[orderEvents]int{}, returns: map[string]*returnTrail{}, spend: map[string]int64{},
-		lanes: map[store.LanePartition]int64{}, ends: map[event.Partition]int64{}, ids: map[string]bool{}, reads: &books{}, found: found,
+		lanes: map[store.LanePartition]int64{}, ahead: map[store.LanePartition]event.Envelope{}, ends: map[event.Partition]int64{}, ids: map[string]bool{}, reads: &books{}, found: found,
 	}
 	for _, b := range s.services {
 		if b.service == "customer" {
@@ -150,6 +151,15 @@ func (t *trail) add(s *shop) {
 	}
 }
 
+// missing finds the gaps that nothing has filled.
+func (t *trail) missing() {
+	for lane, e := range t.ahead {
+		if last := t.lanes[lane]; e.Seq > last {
+			t.found.add(Agree, e.ID, "the log of %s/%d lacks the numbers %d to %d of lane %s before it", e.Topic, e.Partition, last+1, e.Seq-1, e.Lane)
+		}
+	}
+}
+
 // take counts an event, unless it is there again: then it must be the same.
 func (t *trail) take(e event.Envelope, data []byte) {
 	id := e.Source + " " + e.ID
@@ -162,7 +172,12 @@ func (t *trail) take(e event.Envelope, data []byte) {
 		case e.Seq <= last:
 			t.found.add(Once, e.ID, "number %d of lane %s in %s/%d was given twice", e.Seq, e.Lane, e.Topic, e.Partition)
 		case e.Seq > last+1:
-			t.found.add(Agree, e.ID, "the log of %s/%d lacks the numbers %d to %d of lane %s before it", e.Topic, e.Partition, last+1, e.Seq-1, e.Lane)
+			// Consumers drop it: its sender failed to write one before it, and
+			// writes all from there on again.
+			if _, known := t.ahead[lane]; !known {
+				t.ahead[lane] = e
+			}
+			return
 		}
 		t.lanes[lane] = max(last, e.Seq)
 	} else if t.ids[id] {

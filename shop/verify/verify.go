@@ -73,6 +73,7 @@ func run(ctx context.Context, cfg Config, dir string) (r Report, failed error) {
 // judge applies the invariants to what was read.
 func judge(cfg Config, s *shop, t *trail, found findings) Report {
 	t.add(s)
+	t.missing()
 	j := &judgement{findings: found, shop: s, trail: t, settled: cfg.Settled, taken: map[string]charge{}, booked: map[string]bool{}}
 	j.money()
 	j.amounts()

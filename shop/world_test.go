@@ -1,0 +1,214 @@
+// Package shop_test runs the whole shop in virtual time: eight services, gateways
+// and customers.
+package shop_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/tutti-go/tutti/shop/catalog"
+	"github.com/tutti-go/tutti/shop/customer"
+	"github.com/tutti-go/tutti/shop/gateway"
+	"github.com/tutti-go/tutti/shop/inventory"
+	"github.com/tutti-go/tutti/shop/notification"
+	"github.com/tutti-go/tutti/shop/order"
+	"github.com/tutti-go/tutti/shop/orderv1"
+	"github.com/tutti-go/tutti/shop/payment"
+	"github.com/tutti-go/tutti/shop/shipping"
+	"github.com/tutti-go/tutti/shop/storefront"
+	"github.com/tutti-go/tutti/shop/verify"
+	"github.com/tutti-go/tutti/tuttitest"
+)
+
+// shop is the shop in a world, and its customers. The gateways are outside of it:
+// they do not crash with the services.
+type shop struct {
+	*tuttitest.World
+	payment *gateway.Payment
+	carrier *gateway.Carrier
+	mail    *gateway.Mail
+	placed  []string // orders that were acknowledged
+}
+
+// run calls fn with an open shop that has goods and a customer; afterwards all
+// invariants must hold.
+func run(w *tuttitest.World, fn func(s *shop)) {
+	s := &shop{World: w}
+	defer s.closeGateways()
+	s.open()
+	s.put("catalog", "/products/tea", `{"name":"Tea","price":250}`)
+	s.put("customer", "/customers/ann", `{"name":"Ann","email":"ann@example.com","country":"GB"}`)
+	s.receive("tea", 1000)
+	s.receive("cup", 1000)
+	fn(s)
+	s.Quiet()
+	s.verify()
+}
+
+func (s *shop) open() {
+	t := s.T()
+	var err error
+	cfg := gateway.Config{Unsynced: true}
+	if s.payment, err = gateway.OpenPayment(t.Context(), s.ledger("payment"), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if s.carrier, err = gateway.OpenCarrier(t.Context(), s.ledger("carrier"), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if s.mail, err = gateway.OpenMail(t.Context(), s.ledger("mail"), cfg); err != nil {
+		t.Fatal(err)
+	}
+	s.Start("storefront", storefront.Register)
+	s.Start("catalog", catalog.Register)
+	s.Start("customer", customer.Register)
+	s.Start("order", order.Register(order.Config{}))
+	s.Start("inventory", inventory.Register)
+	s.Start("payment", payment.Register(s.payment))
+	s.Start("shipping", shipping.Register(s.carrier))
+	s.Start("notification", notification.Register(s.mail))
+}
+
+var services = []string{"storefront", "catalog", "customer", "order", "inventory", "payment", "shipping", "notification"}
+
+func (s *shop) ledger(kind string) string { return filepath.Join(s.Dir(), "gateway-"+kind+".db") }
+
+func (s *shop) closeGateways() {
+	if s.payment != nil {
+		_ = s.payment.Close() // closed already, if all went well
+	}
+	if s.carrier != nil {
+		_ = s.carrier.Close()
+	}
+	if s.mail != nil {
+		_ = s.mail.Close()
+	}
+}
+
+// verify stops the shop and checks the invariants over all that is stored.
+func (s *shop) verify() {
+	t := s.T()
+	t.Helper()
+	for _, name := range services {
+		s.Stop(name)
+	}
+	for _, c := range []io.Closer{s.payment, s.carrier, s.mail} {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	report, err := verify.Run(t.Context(), verify.Config{
+		Dir: s.Dir(), Bus: s.Bus(), Settled: true, Acknowledged: s.placed, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, inv := range report.Invariants {
+		if !inv.OK {
+			t.Errorf("%s is violated %d times: %v", name, inv.Violations, inv.Examples)
+		}
+	}
+	if report.Unsettled.Any() {
+		t.Errorf("in flight: %v", report.Unsettled)
+	}
+}
+
+// request is a customer's request, repeated until it is answered.
+func (s *shop) request(name, method, path, key, body string) (int, []byte) {
+	s.T().Helper()
+	for range 500 {
+		r, err := http.NewRequest(method, "http://"+name+path, bytes.NewBufferString(body))
+		if err != nil {
+			s.T().Fatal(err)
+		}
+		if key != "" {
+			r.Header.Set("Idempotency-Key", key)
+		}
+		res, err := s.HTTP(name).Do(r)
+		if err == nil {
+			text, err := io.ReadAll(res.Body)
+			if res.Body.Close() == nil && err == nil && res.StatusCode < 500 {
+				return res.StatusCode, text
+			}
+		}
+		s.Sleep(700 * time.Millisecond)
+	}
+	s.T().Fatalf("%s %s is not answered", method, path)
+	return 0, nil
+}
+
+func (s *shop) put(name, path, body string) {
+	s.T().Helper()
+	if status, text := s.request(name, http.MethodPut, path, "", body); status >= 300 {
+		s.T().Fatalf("PUT %s: %d %s", path, status, text)
+	}
+}
+
+func (s *shop) receive(sku string, n int) {
+	s.T().Helper()
+	status, text := s.request("inventory", http.MethodPost, "/stock/"+sku+"/receipts", "receipt-"+sku, fmt.Sprintf(`{"quantity":%d}`, n))
+	if status >= 300 {
+		s.T().Fatalf("goods receipt of %s: %d %s", sku, status, text)
+	}
+}
+
+// wish is what a customer orders.
+type wish struct {
+	id, token, city string
+	lines           []orderv1.Line
+}
+
+func one(sku string, n int64) []orderv1.Line {
+	return []orderv1.Line{{SKU: sku, Quantity: n, UnitPrice: 250}}
+}
+
+func (s *shop) place(o wish) {
+	s.T().Helper()
+	body, err := json.Marshal(map[string]any{
+		"customerId": "ann", "lines": o.lines, "paymentToken": o.token,
+		"address": orderv1.Address{Name: "Ann", Street: "High Street 1", City: o.city, Country: "GB"},
+	})
+	if err != nil {
+		s.T().Fatal(err)
+	}
+	if status, text := s.request("order", http.MethodPost, "/orders", o.id, string(body)); status != http.StatusAccepted {
+		s.T().Fatalf("place order %s: %d %s", o.id, status, text)
+	}
+	s.placed = append(s.placed, o.id)
+}
+
+// cancel asks for the end of an order, and returns the status code.
+func (s *shop) cancel(id string) int {
+	s.T().Helper()
+	status, text := s.request("order", http.MethodDelete, "/orders/"+id, "", "")
+	if status != http.StatusOK && status != http.StatusAccepted && status != http.StatusConflict {
+		s.T().Fatalf("cancel order %s: %d %s", id, status, text)
+	}
+	return status
+}
+
+// giveBack returns goods, and reports whether the shop takes them.
+func (s *shop) giveBack(order, id, sku string, n int) bool {
+	s.T().Helper()
+	status, text := s.request("order", http.MethodPost, "/orders/"+order+"/returns", id, fmt.Sprintf(`{"lines":[{"sku":%q,"quantity":%d}]}`, sku, n))
+	if status != http.StatusAccepted && status != http.StatusConflict && status != http.StatusUnprocessableEntity {
+		s.T().Fatalf("return %s: %d %s", id, status, text)
+	}
+	return status == http.StatusAccepted
+}
+
+// status is an order's status, as its customer sees it.
+func (s *shop) status(id string) string {
+	s.T().Helper()
+	status, text := s.request("order", http.MethodGet, "/orders/"+id, "", "")
+	var o struct{ Status string }
+	if err := json.Unmarshal(text, &o); err != nil || status != http.StatusOK {
+		s.T().Fatalf("GET order %s: %d %s (%v)", id, status, text, err)
+	}
+	return o.Status
+}
