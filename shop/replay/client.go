@@ -67,7 +67,7 @@ func (c *client) try(ctx context.Context, method, path, key string, body []byte)
 	select {
 	case c.slots <- struct{}{}:
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, ctx.Err()
 	}
 	defer func() { <-c.slots }()
 	r, err := http.NewRequestWithContext(ctx, method, "http://shop"+path, bytes.NewReader(body))
@@ -81,6 +81,9 @@ func (c *client) try(ctx context.Context, method, path, key string, body []byte)
 	a := &answer{header: http.Header{}}
 	c.handler.ServeHTTP(a, r)
 	a.WriteHeader(http.StatusOK) // if the handler wrote nothing
+	if a.status >= 300 && ctx.Err() != nil {
+		return nil, ctx.Err() // which may be all that is wrong
+	}
 	return a, nil
 }
 
@@ -133,6 +136,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err() // not the cause, which may be the refusal of another request
 	}
 }

@@ -40,7 +40,7 @@ func (r *lineReader) next() (line, error) {
 			r.buf = append(r.buf, chunk...)
 		}
 	}
-	if err != nil && !(errors.Is(err, io.EOF) && read) {
+	if err != nil && (!read || !errors.Is(err, io.EOF)) {
 		return line{}, err
 	}
 	r.number++

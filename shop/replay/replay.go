@@ -181,7 +181,7 @@ func (r *run) feed(ctx context.Context) error {
 		r.read.Add(1)
 		if inv.returned {
 			r.takeBack(ctx, r.ledger.bring(inv))
-			return context.Cause(ctx)
+			return ctx.Err()
 		}
 		return r.place(ctx, inv)
 	})
@@ -193,7 +193,7 @@ func (r *run) wait(ctx context.Context) error {
 	case <-r.ledger.idle:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }
 

@@ -117,8 +117,9 @@ func TestAgain(t *testing.T) {
 		cfg := Config{File: bigFile(t, 300), Handler: shop, Outcomes: shop.tell, Decline: 20}
 		for crash := range 6 {
 			ctx, cancel := context.WithCancel(t.Context())
-			shop.refuse = func(r *http.Request, _ int) error {
-				if shop.requests == (crash+1)*100 {
+			shop.requests = 0
+			shop.refuse = func(*http.Request, int) error { // a run makes about 300
+				if shop.requests == (crash+1)*40 {
 					cancel()
 				}
 				return nil
@@ -245,7 +246,10 @@ func TestFailures(t *testing.T) {
 				shop := newFakeShop(t)
 				cfg := Config{File: "testdata/dirty.csv", Handler: shop, Outcomes: shop.tell}
 				c.change(&cfg, shop)
-				_, err := Run(t.Context(), cfg)
+				s, err := Run(t.Context(), cfg)
+				if s.Rejected[Refused] > 0 {
+					t.Errorf("lines are rejected because of another failure: %v", s.Rejected)
+				}
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("Run() = %v, want %q in it", err, c.want)
 				}

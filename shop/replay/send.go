@@ -27,7 +27,7 @@ func (r *run) introduce(ctx context.Context) error {
 		}
 	}
 	group.Wait()
-	return context.Cause(ctx)
+	return ctx.Err()
 }
 
 // spawn runs fn beside others, within the limit of orders in flight. Its error
@@ -86,7 +86,7 @@ func (r *run) place(ctx context.Context, inv invoice) error {
 	select {
 	case r.flight <- struct{}{}:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 	r.ledger.begin(inv, time.Now())
 	r.work.Go(func() {
@@ -115,14 +115,14 @@ func (r *run) place(ctx context.Context, inv invoice) error {
 // pace waits for the time of the next order.
 func (r *run) pace(ctx context.Context) error {
 	if r.cfg.Rate == 0 {
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 	due := r.start.Add(time.Duration(float64(r.orders) / r.cfg.Rate * float64(time.Second)))
 	r.orders++
 	if d := time.Until(due); d > 0 {
 		return sleep(ctx, d)
 	}
-	return context.Cause(ctx)
+	return ctx.Err()
 }
 
 // placement is the body of POST /orders.

@@ -105,7 +105,7 @@ func (j *judgement) agreeReturns() {
 	}
 	for id, r := range j.trail.returns {
 		_, back := j.restocks[id]
-		j.check(j.shop.returns[id] != nil, Agree, id, "events of this return of order %s were published, and it is not stored", r.order)
+		j.check(j.returns[id] != nil, Agree, id, "events of this return of order %s were published, and it is not stored", r.order)
 		j.check(back || r.counts[restocked] == 0, Agree, id, "%s was published, and its restock is not stored", name(ofReturn[restocked]))
 	}
 }
