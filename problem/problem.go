@@ -22,6 +22,7 @@ const (
 	Unacceptable             // 422: understood, and against a rule
 	Throttled                // 429: too many requests
 	Down                     // 503: cannot be done now, try again
+	NotAllowed               // 405: the resource has no such method
 )
 
 var kinds = map[Kind]struct {
@@ -36,6 +37,7 @@ var kinds = map[Kind]struct {
 	Unacceptable: {http.StatusUnprocessableEntity, "Unprocessable content"},
 	Throttled:    {http.StatusTooManyRequests, "Too many requests"},
 	Down:         {http.StatusServiceUnavailable, "Unavailable"},
+	NotAllowed:   {http.StatusMethodNotAllowed, "Method not allowed"},
 }
 
 type kinded struct {

@@ -29,7 +29,7 @@ func (s *Service) Handle(pattern string, h HandlerFunc) {
 }
 
 // Handler serves the service's routes.
-func (s *Service) Handler() http.Handler { return s.mux }
+func (s *Service) Handler() http.Handler { return problem.Mux(s.mux) }
 
 // MaxBody is the most bytes of a request body that [ReadJSON] takes.
 const MaxBody = 1 << 20
