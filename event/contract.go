@@ -100,7 +100,6 @@ func validTopic(name string) bool {
 	if name == "" || name == "." || name == ".." || len(name) > 249 {
 		return false
 	}
-	return !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-')
-	})
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	return !strings.ContainsFunc(name, func(r rune) bool { return !strings.ContainsRune(letters, r) })
 }

@@ -32,7 +32,7 @@ func (r *running) check(ctx context.Context) error {
 	resets := map[event.Partition]int64{}
 	for p, b := range read {
 		pos, stored := positions[p]
-		if fault, next := s.fits(p, pos.Next, stored, b); fault != nil {
+		if next, fault := s.fits(p, pos.Next, stored, b); fault != nil {
 			faults = append(faults, fault)
 			resets[p] = next
 		}
@@ -64,25 +64,26 @@ func (r *running) check(ctx context.Context) error {
 	})
 }
 
-// fits compares a position with the log. If they do not fit, it returns why, and
-// where recovery continues.
-func (s *Service) fits(p event.Partition, next int64, stored bool, b kafka.Bounds) (error, int64) {
+// fits compares a position with the log. If they do not fit, it returns where
+// recovery continues, and why.
+func (s *Service) fits(p event.Partition, next int64, stored bool, b kafka.Bounds) (int64, error) {
 	switch {
 	case !stored && b.Committed > b.Start:
-		return fmt.Errorf("%s: this database never read it, but the service had read up to %d: it is a new or an old database", p, b.Committed),
-			s.recoverAt(b.Start, b.Committed)
+		return s.recoverAt(b.Start, b.Committed), fmt.Errorf(
+			"%s: this database never read it, but the service had read up to %d: it is a new or an old database", p, b.Committed)
 	case !stored:
-		return nil, 0
+		return 0, nil
 	case next > b.End:
-		return fmt.Errorf("%s: the database has handled it up to %d, but the log ends at %d: the log was cut, or its topic made anew", p, next, b.End), b.End
+		return b.End, fmt.Errorf(
+			"%s: the database has handled it up to %d, but the log ends at %d: the log was cut, or its topic made anew", p, next, b.End)
 	case next < b.Start:
-		return fmt.Errorf("%s: the next record is %d, but the log begins at %d: %d records were deleted by retention before they were handled",
-			p, next, b.Start, b.Start-next), b.Start
+		return b.Start, fmt.Errorf(
+			"%s: the next record is %d, but the log begins at %d: %d records were deleted by retention before they were handled", p, next, b.Start, b.Start-next)
 	case b.Committed > next:
-		return fmt.Errorf("%s: the database has handled it up to %d, but the service had up to %d: the database is an old copy", p, next, b.Committed),
-			s.recoverAt(next, b.Committed)
+		return s.recoverAt(next, b.Committed), fmt.Errorf(
+			"%s: the database has handled it up to %d, but the service had up to %d: the database is an old copy", p, next, b.Committed)
 	}
-	return nil, 0
+	return 0, nil
 }
 
 func (s *Service) recoverAt(database, log int64) int64 {

@@ -30,7 +30,7 @@ func (s *Service) definitions() []definition {
 		out = append(out, definition{s.name, b.Contract, b.Schema})
 	}
 	slices.SortFunc(out, func(a, b definition) int {
-		return strings.Compare(a.Contract.String()+a.Contract.Topic.Name, b.Contract.String()+b.Contract.Topic.Name)
+		return strings.Compare(a.String()+a.Topic.Name, b.String()+b.Topic.Name)
 	})
 	return out
 }
@@ -43,9 +43,9 @@ func CheckContracts(services ...*Service) error {
 	var errs []error
 	for _, s := range services {
 		for _, d := range s.definitions() {
-			first, ok := known[d.Contract.String()]
+			first, ok := known[d.String()]
 			if !ok {
-				known[d.Contract.String()] = d
+				known[d.String()] = d
 				continue
 			}
 			if d.Topic != first.Topic || d.Kind != first.Kind {
@@ -57,7 +57,7 @@ func CheckContracts(services ...*Service) error {
 			}
 			first.schema = maps.Clone(first.schema)
 			maps.Copy(first.schema, d.schema)
-			known[d.Contract.String()] = first
+			known[d.String()] = first
 		}
 	}
 	return errors.Join(errs...)

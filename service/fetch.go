@@ -17,7 +17,7 @@ func (l *loop) fetch(ctx context.Context, c *kafka.Consumer) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("service %s: %w", l.s.name, err)
+			return err
 		}
 		var ds []delivery
 		for _, f := range fetched {

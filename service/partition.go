@@ -202,7 +202,7 @@ func (l *loop) forgetLost() {
 
 // noticeGap says once for each lane and partition that something is missing.
 func (l *loop) noticeGap(d *delivery) {
-	id := d.env.Lane + " " + d.Partition.String()
+	id := d.env.Lane + " " + d.String()
 	if l.gaps[id] {
 		return
 	}

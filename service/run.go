@@ -16,16 +16,24 @@ import (
 	"github.com/tutti-go/tutti/store"
 )
 
-// ErrCrash, as the cause of the end of Run's context, makes Run return at once
-// without draining or cleaning up, as kill -9 would: for tests.
+// ErrCrash is, as the cause of the end of Run's context, what makes Run return at
+// once without draining or cleaning up, as kill -9 would: for tests.
 var ErrCrash = errors.New("crash")
 
 // Run runs the service until ctx ends; then it stops reading, finishes what is
 // under way within Config.Drain, and returns nil. It returns an error if it cannot
 // start, or cannot go on.
 func (s *Service) Run(ctx context.Context) error {
+	err := s.run(ctx)
+	if err == nil || errors.Is(err, ErrCrash) {
+		return err
+	}
+	return fmt.Errorf("service %s: %w", s.name, err)
+}
+
+func (s *Service) run(ctx context.Context) error {
 	if err := s.cfg.validate(); err != nil {
-		return fmt.Errorf("service %s: %w", s.name, err)
+		return err
 	}
 	if err := s.checkContracts(); err != nil {
 		return err
@@ -43,7 +51,7 @@ func (s *Service) Run(ctx context.Context) error {
 	r := &running{s: s, hard: hard, kill: kill}
 	defer r.close()
 	if err := r.open(ctx); err != nil {
-		return fmt.Errorf("start service %s: %w", s.name, err)
+		return fmt.Errorf("start: %w", err)
 	}
 	return r.run(ctx)
 }
@@ -196,7 +204,7 @@ func (r *running) drain(looping <-chan error) error {
 			return err
 		}
 	case <-timeout.Done():
-		r.kill(fmt.Errorf("service %s did not drain in %v: what is under way will be done again", r.s.name, r.s.cfg.Drain))
+		r.kill(fmt.Errorf("stop: not drained in %v: what is under way will be done again", r.s.cfg.Drain))
 		return <-looping
 	}
 	if !l.relay.flush(timeout) && r.hard.Err() == nil {

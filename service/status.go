@@ -78,7 +78,7 @@ func (s *Service) Status() Status {
 		st.UnsentSeconds = time.Since(since).Seconds()
 	}
 	if trouble == nil && st.UnsentSeconds > 10 {
-		trouble = errors.New("Kafka has not acknowledged events for over 10 seconds")
+		trouble = errors.New("events have waited for Kafka's acknowledgement for over 10 seconds")
 	}
 	if trouble != nil {
 		st.Problems = append(st.Problems, trouble.Error())

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -56,7 +55,7 @@ func (l *loop) refenced(ctx context.Context, cause error) error {
 		return err
 	}
 	if !held {
-		return fmt.Errorf("service %s: %w", l.s.name, cause)
+		return cause
 	}
 	l.s.log.Warn("another instance moved a position; going on from there", "error", cause)
 	return nil

@@ -87,7 +87,7 @@ func (s *sqlite) prepared(query string) (*sql.Stmt, error) {
 }
 
 func (s *sqlite) exec(_ context.Context, query string, args []any) (int64, error) {
-	st, err := s.prepared(query)
+	st, err := s.prepared(query) //nolint:sqlclosecheck // kept for the next call, and closed with the connection
 	if err != nil {
 		return 0, err
 	}
@@ -99,11 +99,11 @@ func (s *sqlite) exec(_ context.Context, query string, args []any) (int64, error
 }
 
 func (s *sqlite) query(_ context.Context, query string, args []any) (Rows, error) {
-	st, err := s.prepared(query)
+	st, err := s.prepared(query) //nolint:sqlclosecheck // kept for the next call, and closed with the connection
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(context.Background(), args...)
+	rows, err := st.QueryContext(context.Background(), args...) //nolint:rowserrcheck // the caller's, who reads them
 	if err != nil {
 		return nil, err // a nil *sql.Rows must not become a Rows
 	}
@@ -111,7 +111,7 @@ func (s *sqlite) query(_ context.Context, query string, args []any) (Rows, error
 }
 
 func (s *sqlite) read(ctx context.Context, query string, args []any) (Rows, error) {
-	rows, err := s.readers.QueryContext(ctx, query, args...)
+	rows, err := s.readers.QueryContext(ctx, query, args...) //nolint:rowserrcheck // the caller's, who reads them
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/tutti-go/tutti/service"
 )
 
 // config is what the commands are told by flag, environment or file.
@@ -24,6 +26,7 @@ type config struct {
 	peers      map[string]string
 	traffic    float64
 	deadline   time.Duration
+	recovery   string
 	level      string
 	json       bool
 }
@@ -34,6 +37,7 @@ func (c *config) common(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.json, "json", false, "write JSON instead of text for people")
 	flags.StringSliceVar(&c.brokers, "brokers", nil, "use the Kafka at these `ADDRESSES` (host:port,…) and embed none")
 	flags.IntVar(&c.brokerPort, "broker-port", 0, "let the embedded broker listen on this `PORT`; 0 takes a free one")
+	flags.StringVar(&c.recovery, "recover", "", "start although databases and log do not fit: `HOW` is rewind or skip")
 	flags.DurationVar(&c.deadline, "deadline", 30*time.Minute, "cancel orders that are not settled in this `TIME`")
 }
 
@@ -78,6 +82,8 @@ func (c *config) validate() error {
 	}
 	check(c.traffic >= 0 && c.traffic <= maxTraffic, "--traffic is %v, want 0 to %d", c.traffic, maxTraffic)
 	check(c.deadline >= time.Second, "--deadline is %v, want 1s or more", c.deadline)
+	r := service.Recovery(c.recovery)
+	check(r == service.Refuse || r == service.Rewind || r == service.Skip, "--recover is %q, want rewind or skip", c.recovery)
 	if err := new(slog.Level).UnmarshalText([]byte(c.level)); err != nil {
 		errs = append(errs, fmt.Errorf("--log-level is %q, want debug, info, warn or error", c.level))
 	}

@@ -72,7 +72,9 @@ func (s *shop) assemble(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("open %s: %w", k.name, err)
 		}
-		svc := service.New(k.name, s.bus, service.Config{Database: "sqlite:" + filepath.Join(s.cfg.data, k.name+".db"), Logger: s.log})
+		svc := service.New(k.name, s.bus, service.Config{
+			Database: "sqlite:" + filepath.Join(s.cfg.data, k.name+".db"), Recover: service.Recovery(s.cfg.recovery), Logger: s.log,
+		})
 		register(svc)
 		s.services = append(s.services, svc)
 	}
@@ -102,10 +104,10 @@ func (s *shop) run(ctx context.Context, work func(ctx context.Context) error) er
 	for _, svc := range s.services {
 		group.Go(func() error {
 			if err := svc.Run(running); err != nil {
-				return fmt.Errorf("run %s: %w", svc.Name(), err)
+				return err
 			}
 			if running.Err() == nil {
-				return fmt.Errorf("run %s: it ended by itself", svc.Name())
+				return fmt.Errorf("service %s ended by itself", svc.Name())
 			}
 			return nil
 		})
