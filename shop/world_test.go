@@ -212,3 +212,27 @@ func (s *shop) status(id string) string {
 	}
 	return o.Status
 }
+
+// fill makes a cart, puts goods into it, and returns its id.
+func (s *shop) fill(sku string, n int) string {
+	s.T().Helper()
+	var cart struct{ ID string }
+	status, text := s.request("storefront", http.MethodPost, "/carts", "", "")
+	if err := json.Unmarshal(text, &cart); err != nil || status != http.StatusCreated {
+		s.T().Fatalf("make a cart: %d %s (%v)", status, text, err)
+	}
+	s.put("storefront", "/carts/"+cart.ID+"/lines/"+sku, fmt.Sprintf(`{"quantity":%d}`, n))
+	return cart.ID
+}
+
+// checkOut orders what is in a cart, and returns the order's id.
+func (s *shop) checkOut(cart string) string {
+	s.T().Helper()
+	var order struct{ OrderID string }
+	status, text := s.request("storefront", http.MethodPost, "/carts/"+cart+"/checkout", "", `{"customerId":"ann","paymentToken":"tok_ok",
+		"address":{"name":"Ann","street":"High Street 1","city":"London","country":"GB"}}`)
+	if err := json.Unmarshal(text, &order); err != nil || status != http.StatusAccepted {
+		s.T().Fatalf("check out cart %s: %d %s (%v)", cart, status, text, err)
+	}
+	return order.OrderID
+}

@@ -99,6 +99,12 @@ func (w *World) start(i *instance) error {
 	}
 	cfg := i.cfg
 	cfg.Database = cmp.Or(cfg.Database, "sqlite:"+w.Database(i.name))
+	if i.cfg.Database == "" {
+		if i.err = blank(w.Database(i.name), serviceOf(i.name)); i.err != nil {
+			close(i.ended)
+			return i.err
+		}
+	}
 	cfg.Unsynced = true
 	cfg.Logger = w.log.With("instance", i.name)
 	cfg.Fault = i.fault

@@ -63,7 +63,7 @@ func RunConfig(t *testing.T, cfg Config, fn func(w *World)) {
 	cfg.Seed = cmp.Or(cfg.Seed, 1)
 	cfg.Partitions = cmp.Or(cfg.Partitions, 2)
 	cfg.Patience = cmp.Or(cfg.Patience, time.Hour)
-	dir := t.TempDir()
+	dir := tempDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		var log logBuffer
 		w := &World{
