@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tutti-go/tutti/event"
 )
@@ -31,6 +32,7 @@ type Membership struct {
 type Consumer struct {
 	m      Membership
 	client *kgo.Client
+	ids    map[string][16]byte // of topics
 }
 
 // Fetched is consecutive records of a partition.
@@ -90,7 +92,7 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("join group %s: %w", m.Group, err)
 	}
-	return &Consumer{m: m, client: client}, nil
+	return &Consumer{m: m, client: client, ids: map[string][16]byte{}}, nil
 }
 
 func flatten(m map[string][]int32) []event.Partition {
@@ -167,16 +169,55 @@ func nest(ps []event.Partition) map[string][]int32 {
 }
 
 // Commit stores how far the group is, for monitoring, and waits for that. It
-// returns no error: what is lost is overtaken by the next commit.
+// returns no error: what is lost is overtaken by the next commit. One goroutine at a
+// time may commit.
+//
+// The client's own commit holds a lock that joining the group waits for, so that one
+// without an answer would keep this member out of the group. This one does not.
 func (c *Consumer) Commit(ctx context.Context, next map[event.Partition]int64) {
-	offsets := map[string]map[int32]kgo.EpochOffset{}
-	for p, at := range next {
-		if offsets[p.Topic] == nil {
-			offsets[p.Topic] = map[int32]kgo.EpochOffset{}
-		}
-		offsets[p.Topic][p.Number] = kgo.EpochOffset{Epoch: -1, Offset: at}
+	member, generation := c.client.GroupMetadata()
+	if generation < 0 {
+		return // not in the group now
 	}
-	c.client.CommitOffsetsSync(ctx, offsets, nil)
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group, req.MemberID, req.InstanceID, req.Generation = c.m.Group, member, &c.m.Instance, generation
+	topics := map[string][]kmsg.OffsetCommitRequestTopicPartition{}
+	for p, at := range next {
+		part := kmsg.NewOffsetCommitRequestTopicPartition()
+		part.Partition, part.Offset = p.Number, at
+		topics[p.Topic] = append(topics[p.Topic], part)
+	}
+	if !c.learnIDs(ctx, topics) {
+		return
+	}
+	for name, parts := range topics {
+		t := kmsg.NewOffsetCommitRequestTopic()
+		t.Topic, t.TopicID, t.Partitions = name, c.ids[name], parts
+		req.Topics = append(req.Topics, t)
+	}
+	_, _ = req.RequestWith(ctx, c.client)
+}
+
+// learnIDs looks up the ids of topics that are not known, by which brokers of
+// Kafka 4 want them named. It reports whether all are known.
+func (c *Consumer) learnIDs(ctx context.Context, topics map[string][]kmsg.OffsetCommitRequestTopicPartition) bool {
+	var unknown []string
+	for name := range topics {
+		if _, known := c.ids[name]; !known {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return true
+	}
+	details, err := kadm.NewClient(c.client).ListTopics(ctx, unknown...)
+	if err != nil || details.Error() != nil {
+		return false
+	}
+	for name, d := range details {
+		c.ids[name] = [16]byte(d.ID)
+	}
+	return true
 }
 
 // Close leaves the group, if it is in one, so that others take over at once.

@@ -151,6 +151,50 @@ func TestForeignAndMalformed(t *testing.T) {
 	})
 }
 
+func TestTwoInstances(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		shared := service.Config{Shared: true}
+		w.Start("payment", payment, shared)
+		w.Start("payment.b", payment, shared)
+		place := func(from, to int) {
+			for n := from; n < to; n++ {
+				w.Publish(Placed{fmt.Sprint("o", n), 1})
+			}
+		}
+		w.Sleep(10 * time.Second) // until they have shared the partitions out
+		place(0, 10)
+		w.Quiet()
+		if one, two := w.Service("payment").Status().Handled, w.Service("payment.b").Status().Handled; one == 0 || two == 0 {
+			t.Errorf("two instances handled %d and %d records, want both to take part", one, two)
+		}
+		w.Crash("payment")
+		place(10, 20)
+		w.Sleep(2 * time.Minute) // until Kafka gives up on the dead one
+		w.Quiet()
+		w.ExpectRows("payment.b", `SELECT COUNT(*), SUM(times) FROM payments`, "20|20")
+		w.Restart("payment")
+		place(20, 30)
+		w.Quiet()
+		w.ExpectRows("payment", `SELECT COUNT(*), SUM(times) FROM payments`, "30|30")
+	})
+}
+
+// TestZombie holds back what a service sends for so long that Kafka takes it for
+// dead.
+func TestZombie(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		startAll(w)
+		w.Delay("payment", 50*time.Second)
+		if err := put(w.T(), w.HTTP("order"), "o1"); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(5 * time.Minute)
+		w.Delay("payment", 0)
+		w.Expect(Placed{"o1", 200}, Paid{"o1", 200}, Ended{"o1", true})
+		w.ExpectNoMore()
+	})
+}
+
 func TestFaultsOneByOne(t *testing.T) {
 	for _, kind := range tuttitest.AllFaults {
 		t.Run(string(kind), func(t *testing.T) {
