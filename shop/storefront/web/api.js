@@ -1,4 +1,4 @@
-// The shop's HTTP API, as /openapi.yaml of the project describes it.
+// The shop's HTTP API, as shop/openapi.yaml of the project describes it.
 
 const patience = 15_000; // ms until a request is given up
 
