@@ -12,7 +12,8 @@
 //		w.ExpectNoMore()
 //	})
 //
-// A test stops, crashes and cuts services off by name, breaks the network and the
+// Inside, w.T() is the test: contexts and clean-ups of the outer one belong to real
+// time. A test stops, crashes and cuts services off by name, breaks the network and the
 // broker's answers, or leaves that to [World.Chaos] and the seeds of [Seeds]. It
 // waits with [World.Quiet] until nothing is in flight, and looks at events with
 // [World.Expect] and at tables with [World.Query] and [World.ExpectRows].
