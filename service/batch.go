@@ -67,8 +67,12 @@ var errHandler = errors.New("a handler failed")
 type batch struct {
 	l    *loop
 	tx   *store.Tx
-	ctx  context.Context // of the handlers; a batch lives as long as its transaction
+	ctx  context.Context // of the bookkeeping; a batch lives as long as its transaction
 	each bool            // every handler runs in a savepoint of its own
+	// together is the context of handlers that are not each on their own. It ends
+	// with their common time; the bookkeeping goes on.
+	together context.Context
+	begun    time.Time
 
 	parts    map[event.Partition]*progress
 	counts   counts
@@ -104,6 +108,10 @@ func (b *batch) run(in *inputs) error {
 		}
 	}
 	for _, p := range in.parked {
+		if time.Since(b.begun) > b.l.s.cfg.HandlerTimeout { // the rest in another transaction
+			b.wake(b.tx.Now())
+			break
+		}
 		if err := b.retry(p); err != nil {
 			return err
 		}
@@ -111,14 +119,24 @@ func (b *batch) run(in *inputs) error {
 	return nil
 }
 
+// limited returns the context of a handler: its own where it is on its own.
+func (b *batch) limited(alone bool) (context.Context, context.CancelFunc) {
+	if !alone {
+		return b.together, func() {}
+	}
+	return context.WithTimeout(b.ctx, b.l.s.cfg.HandlerTimeout)
+}
+
 func (b *batch) request(r *request) error {
 	if r.err = r.ctx.Err(); r.err != nil {
 		return nil
 	}
 	b.tx.Handling(r.cause)
+	ctx, cancel := b.limited(b.each)
+	defer cancel()
 	var broken error
 	r.err, broken = b.tx.Savepoint(b.ctx, func() error {
-		return safely(func() error { return r.fn(b.ctx, b.tx) })
+		return safely(func() error { return r.fn(ctx, b.tx) })
 	})
 	return broken
 }
@@ -146,7 +164,7 @@ func (b *batch) deliver(ds []delivery) error {
 		if len(run) == 0 {
 			return nil
 		}
-		err := b.call(owner, run)
+		err := b.call(b.together, owner, run)
 		run, owner = run[:0], nil
 		if err != nil {
 			return fmt.Errorf("%w: %w", errHandler, err)
@@ -179,7 +197,7 @@ func (b *batch) deliver(ds []delivery) error {
 			continue
 		}
 		b.one[0] = event.Received{Envelope: d.env, Body: d.body}
-		if err := b.call(d.binding, b.one[:]); err != nil {
+		if err := b.call(b.together, d.binding, b.one[:]); err != nil {
 			return fmt.Errorf("%w: %w", errHandler, err)
 		}
 	}
@@ -222,13 +240,30 @@ func (b *batch) admit(d *delivery) (bool, error) {
 			return false, nil
 		}
 	}
+	blocked, err := b.blocked(g, d)
 	switch {
-	case g.blocked(d.Key):
+	case err != nil:
+		return false, err
+	case blocked:
 		return false, b.park(g, d, store.StateWaiting, 0, time.Time{}, nil)
 	case d.err != nil:
 		return false, b.park(g, d, store.StateDead, 0, time.Time{}, d.err)
 	}
 	return true, nil
+}
+
+// blocked reports whether a record waits behind a parked one. Memory says quickly
+// that it does not; that it does, the database confirms: a record that waits behind
+// none would wait for ever.
+func (b *batch) blocked(g *progress, d *delivery) (bool, error) {
+	if !g.blocked(d.Key) {
+		return false, nil
+	}
+	waits, err := b.tx.ParkedBefore(b.ctx, d.Partition, d.Key, d.Offset)
+	if err == nil && !waits {
+		g.free(d.Key)
+	}
+	return waits, err
 }
 
 func (b *batch) park(g *progress, d *delivery, state store.State, attempts int, due time.Time, cause error) error {
@@ -266,19 +301,16 @@ func (b *batch) handleAlone(d *delivery) error {
 }
 
 func (b *batch) savepoint(binding *event.Binding[*store.Tx], m event.Received) (failure, broken error) {
-	ctx, cancel := context.WithTimeout(b.ctx, b.l.s.cfg.HandlerTimeout)
+	ctx, cancel := b.limited(true)
 	defer cancel()
-	outer := b.ctx
-	b.ctx = ctx
-	defer func() { b.ctx = outer }()
 	b.one[0] = m
-	return b.tx.Savepoint(outer, func() error { return b.call(binding, b.one[:]) })
+	return b.tx.Savepoint(b.ctx, func() error { return b.call(ctx, binding, b.one[:]) })
 }
 
 // call runs a handler. A panic is an error with its stack.
-func (b *batch) call(binding *event.Binding[*store.Tx], ms []event.Received) error {
+func (b *batch) call(ctx context.Context, binding *event.Binding[*store.Tx], ms []event.Received) error {
 	b.tx.Handling(ms[0].Cause())
-	if err := safely(func() error { return binding.Handle(b.ctx, b.tx, ms) }); err != nil {
+	if err := safely(func() error { return binding.Handle(ctx, b.tx, ms) }); err != nil {
 		return fmt.Errorf("handle %s at %s: %w", binding.Contract, ms[0].Position(), err)
 	}
 	b.counts.Handled += int64(len(ms))

@@ -37,7 +37,7 @@ func (r *running) check(ctx context.Context) error {
 			resets[p] = next
 		}
 	}
-	backwards, err := r.checkSent(ctx)
+	backwards, stale, err := r.checkSent(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,14 +54,32 @@ func (r *running) check(ctx context.Context) error {
 	if err := r.db.Reincarnate(ctx); err != nil {
 		return err
 	}
-	return r.db.Update(ctx, func(tx *store.Tx) error {
+	if err := r.db.Update(ctx, func(tx *store.Tx) error {
 		for p, next := range resets {
 			if err := tx.ResetPosition(ctx, p, next); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	return r.renote(ctx, resets, stale)
+}
+
+// renote replaces what this service told Kafka of itself and no longer holds after a
+// recovery: the next start would be refused because of it.
+func (r *running) renote(ctx context.Context, resets map[event.Partition]int64, stale map[event.Partition]kafka.Mark) error {
+	l := r.s.loop
+	l.mu.Lock()
+	for p, next := range resets { // committed with the first report
+		l.ends[p] = end{log: next, next: next, told: -1}
+	}
+	l.mu.Unlock()
+	if len(stale) == 0 {
+		return nil
+	}
+	return r.s.cfg.bus.Commit(ctx, r.s.sentGroup(), stale)
 }
 
 // fits compares a position with the log. If they do not fit, it returns where
@@ -94,30 +112,34 @@ func (s *Service) recoverAt(database, log int64) int64 {
 }
 
 // checkSent compares what the outbox has numbered with what this service told
-// Kafka it had sent: numbers must not be given twice.
-func (r *running) checkSent(ctx context.Context) ([]error, error) {
+// Kafka it had sent: numbers must not be given twice. stale is what to tell Kafka
+// instead, where the log is shorter than that.
+func (r *running) checkSent(ctx context.Context) (faults []error, stale map[event.Partition]kafka.Mark, err error) {
 	var topics []string
 	for c := range r.s.publishes {
 		topics = append(topics, c.Topic.Name)
 	}
 	sent, err := r.s.cfg.bus.Bounds(ctx, r.s.sentGroup(), topics)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	numbered, err := r.db.Numbered(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	unsent, err := r.db.Unsent(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	written := map[event.Partition]int64{} // at least so many records are in the log
 	for lp, seq := range numbered {
 		written[lp.Partition] += seq - unsent[lp]
 	}
-	var faults []error
+	stale = map[event.Partition]kafka.Mark{}
 	for p, b := range sent {
+		if b.Committed > b.End {
+			stale[p] = kafka.Mark{Offset: b.End}
+		}
 		if written[p] > b.End {
 			faults = append(faults, fmt.Errorf("%s: this service had sent %d events, but the log ends at %d: the log was cut, or its topic made anew", p, written[p], b.End))
 			continue
@@ -137,5 +159,5 @@ func (r *running) checkSent(ctx context.Context) ([]error, error) {
 			faults = append(faults, fmt.Errorf("%s: the database has numbered %d events for it, but the service had sent %d: the database is an old copy", p, have, seq))
 		}
 	}
-	return faults, nil
+	return faults, stale, nil
 }

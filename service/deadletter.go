@@ -37,11 +37,10 @@ func (s *Service) Edit(ctx context.Context, p store.Parked, body []byte) error {
 // Discard deletes a dead letter for ever; those of its key that wait behind it are
 // handled.
 func (s *Service) Discard(ctx context.Context, p store.Parked) error {
-	err := s.change(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.change(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.loop.forget(p.Partition) // its parked keys are to be read again, after this transaction
 		return tx.Discard(ctx, p.Partition, p.Offset, p.Record.Key)
 	})
-	s.loop.forget(p.Partition) // its parked keys are to be read again
-	return err
 }
 
 func (s *Service) change(ctx context.Context, fn func(context.Context, *store.Tx) error) error {

@@ -11,7 +11,14 @@ import (
 
 // retry handles a parked record again, and those of its key behind it.
 func (b *batch) retry(p store.Parked) error {
-	const most = 256 // in one transaction
+	const most = 256                                       // in one transaction
+	p, err := b.tx.DueRecord(b.ctx, p.Partition, p.Offset) // it may have been handled since it was read
+	if errors.Is(err, store.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	for range most {
 		g, err := b.progress(p.Partition)
 		if err != nil {
@@ -41,6 +48,9 @@ func (b *batch) retry(p store.Parked) error {
 			return err
 		}
 		g.park(p.Record.Key, -1)
+		if len(p.Record.Key) == 0 {
+			return nil // nothing waits behind it
+		}
 		next, err := b.tx.Behind(b.ctx, p.Partition, p.Record.Key, p.Offset)
 		if errors.Is(err, store.ErrNoRows) || err == nil && next.State == store.StateDead {
 			return nil
@@ -53,6 +63,9 @@ func (b *batch) retry(p store.Parked) error {
 			return err
 		}
 		b.wake(b.tx.Now())
+		if time.Since(b.begun) > b.l.s.cfg.HandlerTimeout {
+			return nil
+		}
 		p = next
 	}
 	return nil
@@ -90,7 +103,7 @@ func (b *batch) due(j store.Job) error {
 	if binding.Run == nil {
 		return b.finish(j, nil, nil)
 	}
-	claimed, err := b.tx.ClaimJob(b.ctx, j.Kind, j.ID)
+	claimed, err := b.tx.ClaimJob(b.ctx, j)
 	if err == nil && claimed {
 		b.claimed = append(b.claimed, j)
 	}
@@ -101,13 +114,15 @@ func (b *batch) due(j store.Job) error {
 // back, and removes it.
 func (b *batch) finish(j store.Job, value any, failure error) error {
 	binding := b.l.s.jobs[j.Kind]
+	ctx, cancel := b.limited(b.each)
+	defer cancel()
 	done := func() error {
-		there, err := b.tx.RemoveJob(b.ctx, j.Kind, j.ID)
+		there, err := b.tx.FinishJob(b.ctx, j)
 		if err != nil || !there {
 			return err
 		}
 		b.tx.Handling(j.Cause)
-		err = safely(func() error { return binding.Done(b.ctx, b.tx, j.ID, j.Args, value, failure, j.Due) })
+		err = safely(func() error { return binding.Done(ctx, b.tx, j.ID, j.Args, value, failure, j.Due) })
 		if err != nil {
 			return fmt.Errorf("handle the result of job %s %s: %w", j.Kind, j.ID, err)
 		}

@@ -81,6 +81,9 @@ func (g *progress) blocked(key []byte) bool {
 	return len(key) > 0 && g.parked[string(key)]+g.parks[string(key)] > 0
 }
 
+// free notes that no record of a key is parked.
+func (g *progress) free(key []byte) { g.park(key, -g.parked[string(key)]-g.parks[string(key)]) }
+
 // park counts records parked (or, negative, no longer parked) of a key.
 func (g *progress) park(key []byte, n int) {
 	if g.parks == nil {

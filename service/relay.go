@@ -30,13 +30,14 @@ type relay struct {
 	backoff  func(attempt int) time.Duration
 	renew    func() (*kafka.Producer, error)
 
-	incoming chan *flight
+	arrived  chan struct{} // a batch was pushed
 	troubled chan struct{} // a record failed
 
 	mu          sync.Mutex
 	idle        *sync.Cond // outstanding or waiting went down, or the relay stopped
 	stopped     bool
 	flights     []*flight // not acknowledged, oldest first
+	queue       []*flight // those of them that were never handed to the client
 	waiting     int       // events in flights
 	outstanding int       // records handed to the client and not answered
 	failed      map[event.Partition]failure
@@ -52,6 +53,7 @@ type flight struct {
 	store.Batch
 	left   int  // events not acknowledged; guarded by relay.mu
 	handed bool // to the client; used by the sending goroutine only
+	other  bool // numbered by another lane: before the database got a new identity
 	at     time.Time
 }
 
@@ -63,23 +65,41 @@ type failure struct {
 // mark is the last acknowledged event of a partition.
 type mark struct{ seq, offset int64 }
 
-func newRelay(log *slog.Logger, producer *kafka.Producer, sent int64, capacity int) *relay {
+func newRelay(log *slog.Logger, producer *kafka.Producer, sent int64) *relay {
 	r := &relay{
-		log: log, producer: producer, sent: sent, incoming: make(chan *flight, capacity), troubled: make(chan struct{}, 1),
+		log: log, producer: producer, sent: sent, arrived: make(chan struct{}, 1), troubled: make(chan struct{}, 1),
 		failed: map[event.Partition]failure{}, marks: map[event.Partition]mark{},
 	}
 	r.idle = sync.NewCond(&r.mu)
 	return r
 }
 
-// push hands a committed batch over. It does not wait for Kafka.
-func (r *relay) push(b store.Batch) {
-	f := &flight{Batch: b, left: len(b.Events), at: time.Now()}
+// push hands a committed batch over. It waits for nothing.
+func (r *relay) push(b store.Batch) { r.add(&flight{Batch: b, left: len(b.Events), at: time.Now()}) }
+
+func (r *relay) add(f *flight) {
 	r.mu.Lock()
 	r.flights = append(r.flights, f)
+	r.queue = append(r.queue, f)
 	r.waiting += f.left
 	r.mu.Unlock()
-	r.incoming <- f
+	select {
+	case r.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the next batch to hand to the client, nil if there is none.
+func (r *relay) take() *flight {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		return nil
+	}
+	f := r.queue[0]
+	r.queue[0] = nil
+	r.queue = r.queue[1:]
+	return f
 }
 
 // run sends until ctx ends.
@@ -87,24 +107,31 @@ func (r *relay) run(ctx context.Context) {
 	defer r.stop()
 	stopping := context.AfterFunc(ctx, r.stop)
 	defer stopping()
-	for attempt := 0; ; {
+	attempt := 0
+	for {
 		select {
 		case <-ctx.Done():
 			return
-		case f := <-r.incoming:
+		case <-r.arrived:
+		case <-r.troubled:
+		}
+		for {
+			for r.hasFailed() {
+				if !r.recover(ctx, attempt) {
+					return
+				}
+				attempt++
+			}
+			attempt = 0
+			f := r.take()
+			if f == nil {
+				break
+			}
 			f.handed = true
 			if !r.send(ctx, f.Events, f, nil) {
 				return
 			}
-		case <-r.troubled:
 		}
-		for r.hasFailed() {
-			if !r.recover(ctx, attempt) {
-				return
-			}
-			attempt++
-		}
-		attempt = 0
 	}
 }
 
@@ -151,7 +178,7 @@ func (r *relay) answered(f *flight, e *store.Sendable, offset int64, err error) 
 		default:
 		}
 	} else {
-		if m := r.marks[e.Partition]; e.Seq > m.seq {
+		if m := r.marks[e.Partition]; e.Seq > m.seq && !f.other {
 			r.marks[e.Partition] = mark{e.Seq, offset}
 		}
 		f.left--
@@ -307,9 +334,12 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // jittered returns a delay before attempt n (from 0): the base doubled n times, at
 // most limit, with full jitter.
 func jittered(base, limit time.Duration, n int) time.Duration {
-	d := limit
-	if n < 30 && base<<n < limit {
-		d = base << n
+	d := base
+	for ; n > 0 && d < limit; n-- {
+		d = min(2*d, limit)
+		if d <= 0 { // beyond what a Duration holds
+			d = limit
+		}
 	}
 	return rand.N(d) + 1
 }

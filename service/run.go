@@ -127,18 +127,30 @@ func (r *running) relay(lane *store.Lane, unsent []store.Batch) error {
 	if err != nil {
 		return err
 	}
-	relay := newRelay(s.log, producer, r.db.Swept(), len(unsent)+1024)
+	relay := newRelay(s.log, producer, r.db.Swept())
 	relay.renew = renew
 	relay.fault, relay.die = s.cfg.Fault, func(err error) { r.kill(err) }
 	relay.backoff = s.loop.backoff
 	for _, b := range unsent {
-		relay.push(b)
+		relay.add(&flight{Batch: b, left: len(b.Events), at: time.Now(), other: laneOf(b) != lane.Name})
 	}
 	if len(unsent) > 0 {
 		s.log.Info("sending what was committed but not sent before", "lane", lane.Name, "batches", len(unsent))
 	}
 	s.loop.relay = relay
 	return nil
+}
+
+// laneOf returns the lane that numbered a batch.
+func laneOf(b store.Batch) string {
+	for _, e := range b.Events {
+		for _, h := range e.Record.Headers {
+			if h.Key == "lane" {
+				return string(h.Value)
+			}
+		}
+	}
+	return ""
 }
 
 // run runs the parts until ctx ends or one fails.
@@ -163,7 +175,13 @@ func (r *running) run(ctx context.Context) error {
 	if r.consumer != nil {
 		start(func() error { return l.fetch(reading, r.consumer) })
 	}
-	start(func() error { return r.report(sending) })
+	reporting, stopReporting := context.WithCancel(sending)
+	defer stopReporting()
+	reported := make(chan struct{})
+	wg.Go(func() {
+		defer close(reported)
+		r.report(reporting)
+	})
 	for _, fn := range s.background {
 		start(func() error { return safely(func() error { return fn(reading) }) })
 	}
@@ -181,7 +199,10 @@ func (r *running) run(ctx context.Context) error {
 	if err != nil {
 		r.kill(err)
 	} else {
-		err = r.drain(looping)
+		err = r.drain(looping, func() {
+			stopReporting()
+			<-reported
+		})
 	}
 	stopReading()
 	stopSending()
@@ -192,8 +213,9 @@ func (r *running) run(ctx context.Context) error {
 	return err
 }
 
-// drain finishes what is under way, for at most Config.Drain.
-func (r *running) drain(looping <-chan error) error {
+// drain finishes what is under way, for at most Config.Drain. stopReporting is called
+// before it reports for the last time.
+func (r *running) drain(looping <-chan error, stopReporting func()) error {
 	l := r.s.loop
 	l.workers.close()
 	timeout, cancel := context.WithTimeout(r.hard, r.s.cfg.Drain)
@@ -213,9 +235,10 @@ func (r *running) drain(looping <-chan error) error {
 	if r.hard.Err() != nil {
 		return context.Cause(r.hard)
 	}
-	err := r.db.Sweep(timeout, l.relay.landed())
+	err := r.db.Sweep(r.hard, l.relay.landed()) // Kafka may have used the time up; the database needs none of it
+	stopReporting()
 	r.commit(timeout)
-	return errors.Join(err, r.db.ReleaseLane(timeout))
+	return errors.Join(err, r.db.ReleaseLane(r.hard))
 }
 
 // close ends connections; after a crash as abruptly as the crash would.
@@ -241,7 +264,7 @@ func (r *running) close() {
 
 // report tells Kafka once a second how far the service is: for monitoring, and to
 // notice at the next start if log or database went back in time.
-func (r *running) report(ctx context.Context) error {
+func (r *running) report(ctx context.Context) {
 	for n := 0; sleep(ctx, time.Second); n++ {
 		r.commit(ctx)
 		if n%forgetEvery == forgetEvery-1 {
@@ -250,7 +273,6 @@ func (r *running) report(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
 }
 
 const forgetEvery = 600 // seconds

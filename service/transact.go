@@ -75,12 +75,9 @@ func (l *loop) attempt(ctx context.Context, in *inputs, each bool) error {
 		return err
 	}
 	defer tx.Rollback()
-	handling, cancel := context.WithTimeout(ctx, l.s.cfg.HandlerTimeout)
+	together, cancel := context.WithTimeout(ctx, l.s.cfg.HandlerTimeout)
 	defer cancel()
-	if each {
-		handling = ctx // each handler has a timeout of its own
-	}
-	b := &batch{l: l, tx: tx, ctx: handling, each: each, parts: map[event.Partition]*progress{}}
+	b := &batch{l: l, tx: tx, ctx: ctx, together: together, begun: time.Now(), each: each, parts: map[event.Partition]*progress{}}
 	if err := b.run(in); err != nil {
 		return err
 	}

@@ -55,25 +55,65 @@ func (tx *Tx) AddJob(ctx context.Context, j Job) error {
 		return fmt.Errorf("add job %s %s: %w", j.Kind, j.ID, err)
 	}
 	if n == 1 {
-		tx.jobs = append(tx.jobs, j)
+		tx.jobs = append(tx.jobs, jobChange{j, false})
 	}
 	return nil
 }
 
-// RemoveJob deletes a job, and reports whether it was there.
+// jobChange is a job that a transaction adds or takes back.
+type jobChange struct {
+	Job
+	removed bool
+}
+
+// added returns the jobs that were added and not taken back.
+func added(changes []jobChange) []Job {
+	if len(changes) == 0 {
+		return nil
+	}
+	type id struct{ kind, id string }
+	last := make(map[id]int, len(changes))
+	for i, c := range changes {
+		last[id{c.Kind, c.ID}] = i
+	}
+	jobs := make([]Job, 0, len(last))
+	for i, c := range changes {
+		if !c.removed && last[id{c.Kind, c.ID}] == i {
+			jobs = append(jobs, c.Job)
+		}
+	}
+	return jobs
+}
+
+// RemoveJob takes a job back, and reports whether it was there.
 func (tx *Tx) RemoveJob(ctx context.Context, kind, id string) (bool, error) {
 	n, err := tx.Affected(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2`, kind, id)
 	if err != nil {
 		return false, fmt.Errorf("remove job %s %s: %w", kind, id, err)
 	}
+	if n == 1 && len(tx.jobs) > 0 { // it may have been added in this transaction
+		tx.jobs = append(tx.jobs, jobChange{Job{Kind: kind, ID: id}, true})
+	}
 	return n == 1, nil
 }
 
-// ClaimJob marks a waiting job as running, and reports whether it was waiting.
-func (tx *Tx) ClaimJob(ctx context.Context, kind, id string) (bool, error) {
-	n, err := tx.Affected(ctx, `UPDATE tutti_job SET state = 'running' WHERE kind = $1 AND id = $2 AND state = 'waiting'`, kind, id)
+// FinishJob deletes a job as it was read, and reports whether it was there: one of
+// its name that was started after it was taken back has another due time, and stays.
+func (tx *Tx) FinishJob(ctx context.Context, j Job) (bool, error) {
+	n, err := tx.Affected(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2 AND due = $3`, j.Kind, j.ID, millis(j.Due))
 	if err != nil {
-		return false, fmt.Errorf("claim job %s %s: %w", kind, id, err)
+		return false, fmt.Errorf("finish job %s %s: %w", j.Kind, j.ID, err)
+	}
+	return n == 1, nil
+}
+
+// ClaimJob marks a waiting job, as it was read, as running, and reports whether it
+// was waiting.
+func (tx *Tx) ClaimJob(ctx context.Context, j Job) (bool, error) {
+	n, err := tx.Affected(ctx, `UPDATE tutti_job SET state = 'running' WHERE kind = $1 AND id = $2 AND due = $3 AND state = 'waiting'`,
+		j.Kind, j.ID, millis(j.Due))
+	if err != nil {
+		return false, fmt.Errorf("claim job %s %s: %w", j.Kind, j.ID, err)
 	}
 	return n == 1, nil
 }
@@ -85,8 +125,8 @@ func (tx *Tx) RetryJob(ctx context.Context, j Job, due time.Time, cause error) e
 	if due.IsZero() {
 		state, due = jobDead, tx.now
 	}
-	if err := tx.Exec(ctx, `UPDATE tutti_job SET state = $1, due = $2, attempts = $3, error = $4 WHERE kind = $5 AND id = $6`,
-		state, millis(due), j.Attempts, clip(cause.Error()), j.Kind, j.ID); err != nil {
+	if err := tx.Exec(ctx, `UPDATE tutti_job SET state = $1, due = $2, attempts = $3, error = $4 WHERE kind = $5 AND id = $6 AND due = $7`,
+		state, millis(due), j.Attempts, clip(cause.Error()), j.Kind, j.ID, millis(j.Due)); err != nil {
 		return fmt.Errorf("retry job %s %s: %w", j.Kind, j.ID, err)
 	}
 	return nil

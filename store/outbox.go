@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -65,9 +66,9 @@ func (s *Store) TakeLane(ctx context.Context) (*Lane, []Batch, error) {
 }
 
 func (tx *Tx) takeLane(ctx context.Context) (*Lane, error) {
-	free := millis(tx.now)
+	free := int64(math.MaxInt64) // whatever the clock said when the last holder died
 	if tx.s.cfg.Shared {
-		free -= LeaseTime.Milliseconds()
+		free = millis(tx.now) - LeaseTime.Milliseconds()
 	}
 	l := &Lane{seqs: map[event.Partition]int64{}}
 	err := tx.QueryRow(ctx, `SELECT lane, epoch, ids, batch FROM tutti_lane WHERE alive <= $1 ORDER BY lane LIMIT 1`, free).

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -78,6 +79,10 @@ func (tx *Tx) Repark(ctx context.Context, p Parked) error {
 func (tx *Tx) Behind(ctx context.Context, p event.Partition, key []byte, offset int64) (Parked, error) {
 	rows, err := tx.Query(ctx, `SELECT `+parkedColumns+` FROM tutti_parked WHERE topic = $1 AND part = $2 AND msgkey = $3 AND pos > $4
 		ORDER BY pos LIMIT 1`, p.Topic, p.Number, notNil(key), offset)
+	return oneParked(rows, err)
+}
+
+func oneParked(rows Rows, err error) (Parked, error) {
 	if err != nil {
 		return Parked{}, err
 	}
@@ -89,6 +94,28 @@ func (tx *Tx) Behind(ctx context.Context, p event.Partition, key []byte, offset 
 		return Parked{}, ErrNoRows
 	}
 	return scanParked(rows)
+}
+
+// ParkedBefore reports whether a record of a key is parked before an offset.
+func (tx *Tx) ParkedBefore(ctx context.Context, p event.Partition, key []byte, offset int64) (bool, error) {
+	var pos int64
+	err := tx.QueryRow(ctx, `SELECT pos FROM tutti_parked WHERE topic = $1 AND part = $2 AND msgkey = $3 AND pos < $4 LIMIT 1`,
+		p.Topic, p.Number, notNil(key), offset).Scan(&pos)
+	if errors.Is(err, ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for records parked before %s@%d: %w", p, offset, err)
+	}
+	return true, nil
+}
+
+// DueRecord returns a parked record that is to be retried now, and [ErrNoRows] if
+// there is none at this place.
+func (tx *Tx) DueRecord(ctx context.Context, p event.Partition, offset int64) (Parked, error) {
+	rows, err := tx.Query(ctx, `SELECT `+parkedColumns+` FROM tutti_parked WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'retry' AND due <= $4`,
+		p.Topic, p.Number, offset, millis(tx.now))
+	return oneParked(rows, err)
 }
 
 // ParkedKeys counts the parked records of a partition by key.

@@ -21,7 +21,7 @@ type Tx struct {
 	scope int // counts the messages and requests handled in this transaction
 
 	out  []pending
-	jobs []Job // added here, to be handed to workers after the commit
+	jobs []jobChange // what is added is handed to workers after the commit
 	done bool
 }
 
@@ -78,8 +78,25 @@ func (tx *Tx) Cause() event.Cause { return tx.cause }
 
 // Handling says because of what the following messages and jobs are written.
 func (tx *Tx) Handling(c event.Cause) {
-	tx.cause = c
+	tx.cause = bounded(c)
 	tx.scope++
+}
+
+const maxCause = 1024 // bytes of what a message passes on of its cause, each
+
+// bounded leaves out what a foreign producer made too long to be passed on: with it,
+// a message could be larger than Kafka takes, and hold up all that follow it.
+func bounded(c event.Cause) event.Cause {
+	if len(c.CorrelationID) > maxCause {
+		c.CorrelationID = c.ID
+	}
+	if len(c.TraceParent) > maxCause {
+		c.TraceParent, c.TraceState = "", ""
+	}
+	if len(c.TraceState) > maxCause {
+		c.TraceState = ""
+	}
+	return c
 }
 
 // Exec runs a statement whose outcome is not needed. Databases behind a network
@@ -211,6 +228,6 @@ func (tx *Tx) write(ctx context.Context, b Books) (c Committed, keep func(), err
 	if c, keep, err = tx.appendOutbox(ctx, b.Sent); err != nil {
 		return c, nil, err
 	}
-	c.Jobs = tx.jobs
+	c.Jobs = added(tx.jobs)
 	return c, keep, nil
 }
