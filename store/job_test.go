@@ -1,0 +1,55 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tutti-go/tutti/store"
+)
+
+// TestJobsAndTheirSuccessors takes jobs back and starts others of the same name.
+func TestJobsAndTheirSuccessors(t *testing.T) {
+	s := open(t, databases["sqlite"](t), config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	due := func(minutes int) store.Job {
+		return store.Job{Kind: "k", ID: "1", Due: time.Now().Add(time.Duration(minutes) * time.Minute)}
+	}
+	old := due(1)
+	add := func(tx *store.Tx, j store.Job) {
+		if err := tx.AddJob(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove := func(tx *store.Tx) {
+		if there, err := tx.RemoveJob(t.Context(), "k", "1"); err != nil || !there {
+			t.Fatalf("RemoveJob() = %v, %v, want it there", there, err)
+		}
+	}
+	done, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+		add(tx, due(0))
+		remove(tx)
+		add(tx, old)
+	})
+	if err != nil || len(done.Jobs) != 1 || done.Jobs[0].Running {
+		t.Fatalf("jobs after the commit are %+v, %v, want only the second, waiting", done.Jobs, err)
+	}
+	if done, err = commit(t, s, store.Books{}, remove); err != nil || len(done.Jobs) != 0 {
+		t.Fatalf("jobs after a removal are %+v, %v, want none", done.Jobs, err)
+	}
+	next := due(2)
+	update(t, s, func(tx *store.Tx) error {
+		add(tx, next)
+		if claimed, err := tx.ClaimJob(t.Context(), old); claimed || err != nil {
+			t.Errorf("ClaimJob() of a job that was taken back = %v, %v: its successor was taken for it", claimed, err)
+		}
+		if there, err := tx.FinishJob(t.Context(), old); there || err != nil {
+			t.Errorf("FinishJob() of a job that was taken back = %v, %v: its successor was taken for it", there, err)
+		}
+		if there, err := tx.FinishJob(t.Context(), next); !there || err != nil {
+			t.Errorf("FinishJob() = %v, %v, want it there", there, err)
+		}
+		return nil
+	})
+}
