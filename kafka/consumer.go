@@ -168,16 +168,15 @@ func nest(ps []event.Partition) map[string][]int32 {
 	return out
 }
 
-// Commit stores how far the group is, for monitoring, and waits for that. It
-// returns no error: what is lost is overtaken by the next commit. One goroutine at a
-// time may commit.
+// Commit stores how far the group is, for monitoring, waits for that, and reports
+// whether it succeeded. One goroutine at a time may commit.
 //
 // The client's own commit holds a lock that joining the group waits for, so that one
 // without an answer would keep this member out of the group. This one does not.
-func (c *Consumer) Commit(ctx context.Context, next map[event.Partition]int64) {
+func (c *Consumer) Commit(ctx context.Context, next map[event.Partition]int64) bool {
 	member, generation := c.client.GroupMetadata()
 	if generation < 0 {
-		return // not in the group now
+		return false // not in the group now
 	}
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group, req.MemberID, req.InstanceID, req.Generation = c.m.Group, member, &c.m.Instance, generation
@@ -188,14 +187,25 @@ func (c *Consumer) Commit(ctx context.Context, next map[event.Partition]int64) {
 		topics[p.Topic] = append(topics[p.Topic], part)
 	}
 	if !c.learnIDs(ctx, topics) {
-		return
+		return false
 	}
 	for name, parts := range topics {
 		t := kmsg.NewOffsetCommitRequestTopic()
 		t.Topic, t.TopicID, t.Partitions = name, c.ids[name], parts
 		req.Topics = append(req.Topics, t)
 	}
-	_, _ = req.RequestWith(ctx, c.client)
+	resp, err := req.RequestWith(ctx, c.client)
+	if err != nil {
+		return false
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode != 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // learnIDs looks up the ids of topics that are not known, by which brokers of

@@ -186,7 +186,7 @@ func (b *batch) deliver(ds []delivery) error {
 			}
 			continue
 		}
-		if owner != d.binding {
+		if owner != d.binding || len(run) > 0 && run[0].Partition != d.Number {
 			if err := flush(); err != nil {
 				return err
 			}

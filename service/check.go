@@ -87,7 +87,7 @@ func (r *running) renote(ctx context.Context, resets map[event.Partition]int64, 
 func (s *Service) fits(p event.Partition, next int64, stored bool, b kafka.Bounds) (int64, error) {
 	switch {
 	case !stored && b.Committed > b.Start:
-		return s.recoverAt(b.Start, b.Committed), fmt.Errorf(
+		return s.recoverAt(b.Start, b), fmt.Errorf(
 			"%s: this database never read it, but the service had read up to %d: it is a new or an old database", p, b.Committed)
 	case !stored:
 		return 0, nil
@@ -98,15 +98,15 @@ func (s *Service) fits(p event.Partition, next int64, stored bool, b kafka.Bound
 		return b.Start, fmt.Errorf(
 			"%s: the next record is %d, but the log begins at %d: %d records were deleted by retention before they were handled", p, next, b.Start, b.Start-next)
 	case b.Committed > next:
-		return s.recoverAt(next, b.Committed), fmt.Errorf(
+		return s.recoverAt(next, b), fmt.Errorf(
 			"%s: the database has handled it up to %d, but the service had up to %d: the database is an old copy", p, next, b.Committed)
 	}
 	return 0, nil
 }
 
-func (s *Service) recoverAt(database, log int64) int64 {
+func (s *Service) recoverAt(database int64, log kafka.Bounds) int64 {
 	if s.cfg.Recover == Skip {
-		return log
+		return min(log.Committed, log.End)
 	}
 	return database
 }

@@ -6,3 +6,6 @@ func WithoutGapGuard(s *Service) { s.cfg.guards.gaps = false }
 
 // WithoutDuplicateGuard lets a service handle what it has seen.
 func WithoutDuplicateGuard(s *Service) { s.cfg.guards.duplicates = false }
+
+// Jittered is the delay before an attempt.
+var Jittered = jittered

@@ -11,8 +11,8 @@ import (
 
 // retry handles a parked record again, and those of its key behind it.
 func (b *batch) retry(p store.Parked) error {
-	const most = 256                                       // in one transaction
-	p, err := b.tx.DueRecord(b.ctx, p.Partition, p.Offset) // it may have been handled since it was read
+	const most = 256                                     // in one transaction
+	p, err := b.tx.ToRetry(b.ctx, p.Partition, p.Offset) // it may have been handled since it was read
 	if errors.Is(err, store.ErrNoRows) {
 		return nil
 	}

@@ -305,7 +305,9 @@ func (r *running) commit(ctx context.Context) {
 	defer cancel()
 	l := r.s.loop
 	if next := l.changed(); len(next) > 0 && r.consumer != nil {
-		r.consumer.Commit(ctx, next)
+		if !r.consumer.Commit(ctx, next) {
+			l.untold(next)
+		}
 	}
 	marks := map[event.Partition]kafka.Mark{}
 	for p, m := range l.relay.news() {

@@ -116,6 +116,18 @@ func (l *loop) changed() map[event.Partition]int64 {
 	return out
 }
 
+// untold makes positions part of the next changed: Kafka was not told.
+func (l *loop) untold(next map[event.Partition]int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p := range next {
+		if e, ok := l.ends[p]; ok {
+			e.told = -1
+			l.ends[p] = e
+		}
+	}
+}
+
 // news returns the last acknowledged event of partitions where that has changed
 // since the last call.
 func (r *relay) news() map[event.Partition]mark {

@@ -110,11 +110,11 @@ func (tx *Tx) ParkedBefore(ctx context.Context, p event.Partition, key []byte, o
 	return true, nil
 }
 
-// DueRecord returns a parked record that is to be retried now, and [ErrNoRows] if
-// there is none at this place.
-func (tx *Tx) DueRecord(ctx context.Context, p event.Partition, offset int64) (Parked, error) {
-	rows, err := tx.Query(ctx, `SELECT `+parkedColumns+` FROM tutti_parked WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'retry' AND due <= $4`,
-		p.Topic, p.Number, offset, millis(tx.now))
+// ToRetry returns the parked record at an offset if it is to be retried, and
+// [ErrNoRows] otherwise.
+func (tx *Tx) ToRetry(ctx context.Context, p event.Partition, offset int64) (Parked, error) {
+	rows, err := tx.Query(ctx, `SELECT `+parkedColumns+` FROM tutti_parked WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'retry'`,
+		p.Topic, p.Number, offset)
 	return oneParked(rows, err)
 }
 
