@@ -156,12 +156,49 @@ func (r *relay) send(ctx context.Context, events []store.Sendable, f *flight, fr
 			r.die(err)
 			return false
 		}
-		r.mu.Lock()
-		r.outstanding++
-		r.mu.Unlock()
-		r.producer.Send(ctx, e.Partition, e.Record, func(offset int64, err error) { r.answered(f, e, offset, err) })
+		r.hand(ctx, f, e)
+		if e.Seq == 1 && !r.begun(ctx, f, e) {
+			return false
+		}
 	}
 	return ctx.Err() == nil
+}
+
+func (r *relay) hand(ctx context.Context, f *flight, e *store.Sendable) {
+	r.mu.Lock()
+	r.outstanding++
+	r.mu.Unlock()
+	r.producer.Send(ctx, e.Partition, e.Record, func(offset int64, err error) { r.answered(f, e, offset, err) })
+}
+
+// begun waits until the first event of the lane in a partition is acknowledged, and
+// repeats it until it is: nothing may land before it, since a reader that does not
+// know the log from its beginning takes the first number it sees for the first.
+func (r *relay) begun(ctx context.Context, f *flight, e *store.Sendable) bool {
+	for attempt := 0; ; attempt++ {
+		r.mu.Lock()
+		for r.outstanding > 0 && !r.stopped {
+			r.idle.Wait()
+		}
+		first, failed := r.failed[e.Partition]
+		if failed = failed && first.seq == e.Seq; failed {
+			delete(r.failed, e.Partition)
+		}
+		stopped := r.stopped
+		r.mu.Unlock()
+		if stopped || !failed {
+			return !stopped
+		}
+		r.resent.Add(1)
+		r.log.Warn("sending the first event of this lane failed; it is sent again", "to", e.Partition.String(), "attempt", attempt+1, "error", first.err)
+		if !sleep(ctx, r.backoff(attempt)) {
+			return false
+		}
+		if attempt%renewEvery == renewEvery-1 {
+			r.replace()
+		}
+		r.hand(ctx, f, e)
+	}
 }
 
 // answered is called for each record, in order within a partition.
