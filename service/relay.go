@@ -190,7 +190,7 @@ func (r *relay) begun(ctx context.Context, f *flight, e *store.Sendable) bool {
 			return !stopped
 		}
 		r.resent.Add(1)
-		r.log.Warn("sending the first event of this lane failed; it is sent again", "to", e.Partition.String(), "attempt", attempt+1, "error", first.err)
+		r.log.Warn("sending the first event of this lane failed; it is sent again", "to", e.String(), "attempt", attempt+1, "error", first.err)
 		if !sleep(ctx, r.backoff(attempt)) {
 			return false
 		}
