@@ -90,7 +90,7 @@ func Handle[A Args, R any](b Binder, cfg Config,
 			}
 			r := Result[A, R]{ID: id, Args: args, Err: failure}
 			if failure == nil {
-				r.Value = value.(R)
+				r.Value, _ = value.(R) // nil, where R is an interface
 			}
 			return done(ctx, tx, r)
 		},

@@ -53,6 +53,7 @@ type inputs struct {
 	completions []completion
 	due         []store.Job
 	parked      []store.Parked
+	each        bool // one by one from the start: it is the rest of such a batch
 }
 
 func (in *inputs) empty() bool {
@@ -79,6 +80,8 @@ type batch struct {
 	claimed  []store.Job // due jobs, to be handed to workers after the commit
 	finished []store.Job // no longer in memory after the commit
 	earliest time.Time   // when something is due again
+	rest     inputs      // not handled: time was up
+	begins   bool        // something was handled, so that each transaction gets on
 	one      [1]event.Received
 }
 
@@ -89,7 +92,11 @@ type counts struct {
 
 // run handles the inputs. Requests come first: someone is waiting for them.
 func (b *batch) run(in *inputs) error {
-	for _, r := range in.requests {
+	for i, r := range in.requests {
+		if b.late() {
+			b.rest.requests = in.requests[i:]
+			break
+		}
 		if err := b.request(r); err != nil {
 			return err
 		}
@@ -97,12 +104,21 @@ func (b *batch) run(in *inputs) error {
 	if err := b.deliver(in.deliveries); err != nil {
 		return err
 	}
+	b.l.doing.Store(nil)
 	for i := range in.completions {
+		if b.late() {
+			b.rest.completions = in.completions[i:]
+			break
+		}
 		if err := b.complete(&in.completions[i]); err != nil {
 			return err
 		}
 	}
 	for _, j := range in.due {
+		if b.late() {
+			b.wake(b.tx.Now()) // it is in the table
+			break
+		}
 		if err := b.due(j); err != nil {
 			return err
 		}
@@ -117,6 +133,18 @@ func (b *batch) run(in *inputs) error {
 		}
 	}
 	return nil
+}
+
+// late reports whether handlers that are each on their own have had their time
+// together: the rest is for another transaction, since others wait for this one's
+// commit. It is asked before each.
+func (b *batch) late() bool {
+	if !b.each {
+		return false
+	}
+	first := !b.begins
+	b.begins = true
+	return !first && time.Since(b.begun) > b.l.s.cfg.HandlerTimeout
 }
 
 // limited returns the context of a handler: its own where it is on its own.
@@ -173,6 +201,10 @@ func (b *batch) deliver(ds []delivery) error {
 	}
 	for i := range ds {
 		d := &ds[i]
+		if b.late() {
+			b.rest.deliveries = ds[i:]
+			return nil
+		}
 		wanted, err := b.admit(d)
 		if err != nil {
 			return err
@@ -180,6 +212,7 @@ func (b *batch) deliver(ds []delivery) error {
 		if !wanted {
 			continue
 		}
+		b.l.doing.Store(&d.env)
 		if b.each {
 			if err := b.handleAlone(d); err != nil {
 				return err
@@ -256,7 +289,7 @@ func (b *batch) admit(d *delivery) (bool, error) {
 // that it does not; that it does, the database confirms: a record that waits behind
 // none would wait for ever.
 func (b *batch) blocked(g *progress, d *delivery) (bool, error) {
-	if !g.blocked(d.Key) {
+	if !g.blocked(d.Key) || !b.l.s.cfg.guards.keys {
 		return false, nil
 	}
 	waits, err := b.tx.ParkedBefore(b.ctx, d.Partition, d.Key, d.Offset)
@@ -310,6 +343,9 @@ func (b *batch) savepoint(binding *event.Binding[*store.Tx], m event.Received) (
 // call runs a handler. A panic is an error with its stack.
 func (b *batch) call(ctx context.Context, binding *event.Binding[*store.Tx], ms []event.Received) error {
 	b.tx.Handling(ms[0].Cause())
+	if err := ctx.Err(); err != nil { // those before it took all the time
+		return fmt.Errorf("handle %s at %s: %w", binding.Contract, ms[0].Position(), err)
+	}
 	if err := safely(func() error { return binding.Handle(ctx, b.tx, ms) }); err != nil {
 		return fmt.Errorf("handle %s at %s: %w", binding.Contract, ms[0].Position(), err)
 	}

@@ -33,9 +33,9 @@ func reader(s *service.Service) {
 	})
 }
 
-func without(guard, register func(*service.Service)) func(*service.Service) {
+func without(guard service.Guard, register func(*service.Service)) func(*service.Service) {
 	return func(s *service.Service) {
-		guard(s)
+		service.Without(guard, s)
 		register(s)
 	}
 }
@@ -101,7 +101,7 @@ func TestHazardGap(t *testing.T) {
 	if got, want := landedInDisorder(t, reader), numbers(1, 5); !slices.Equal(got, want) {
 		t.Errorf("handled %v, want %v", got, want)
 	}
-	if got, want := landedInDisorder(t, without(service.WithoutGapGuard, reader)), []string{"1", "3", "2", "3", "4"}; !slices.Equal(got, want) {
+	if got, want := landedInDisorder(t, without(service.GuardGaps, reader)), []string{"1", "3", "2", "3", "4"}; !slices.Equal(got, want) {
 		t.Errorf("without the guard %v are handled, want %v: the test does not show what the guard is for", got, want)
 	}
 }
@@ -125,7 +125,7 @@ func TestHazardDuplicate(t *testing.T) {
 	if got, want := writtenTwice(t, reader), numbers(0, 3); !slices.Equal(got, want) {
 		t.Errorf("handled %v, want %v", got, want)
 	}
-	if got, want := writtenTwice(t, without(service.WithoutDuplicateGuard, reader)), []string{"0", "1", "2", "1", "2"}; !slices.Equal(got, want) {
+	if got, want := writtenTwice(t, without(service.GuardDuplicates, reader)), []string{"0", "1", "2", "1", "2"}; !slices.Equal(got, want) {
 		t.Errorf("without the guard %v are handled, want %v: the test does not show what the guard is for", got, want)
 	}
 }

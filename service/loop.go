@@ -23,6 +23,8 @@ import (
 type loop struct {
 	s       *Service
 	db      atomic.Pointer[store.Store]
+	lane    int64
+	jitter  *jitter
 	relay   *relay
 	workers *workers
 
@@ -36,6 +38,7 @@ type loop struct {
 	parked     int       // records parked in known partitions
 	next       time.Time // when something is due; zero: never
 	gaps       map[string]bool
+	rest       *inputs   // of a batch that took too long for one transaction
 	held       time.Time // when the last transaction committed
 
 	mu    sync.Mutex
@@ -44,7 +47,10 @@ type loop struct {
 	due   bool                      // something has become due
 	ends  map[event.Partition]end
 
-	busy   atomic.Int64 // when the current transaction began, ms; 0: none
+	busy   atomic.Int64                   // when the current transaction began, ms; 0: none
+	doing  atomic.Pointer[event.Envelope] // what is being handled, where it is a record
+	id     atomic.Value                   // string: of the loop's goroutine, in stacks
+	ill    atomic.Pointer[illness]        // why the database takes no transactions
 	totals totals
 }
 
@@ -62,7 +68,7 @@ const queued = 4096 // requests and completions that may wait for the loop
 
 func newLoop(s *Service) *loop {
 	return &loop{
-		s: s, requests: make(chan *request, queued), fetched: make(chan []delivery, 1), completions: make(chan completion, queued),
+		s: s, jitter: newJitter(s.cfg.Seed), rest: &inputs{}, requests: make(chan *request, queued), fetched: make(chan []delivery, 1), completions: make(chan completion, queued),
 		nudge: make(chan struct{}, 1), partitions: map[event.Partition]*partition{}, gaps: map[string]bool{},
 		first: map[event.Partition]int64{}, ends: map[event.Partition]end{},
 	}
@@ -71,6 +77,7 @@ func newLoop(s *Service) *loop {
 // run handles inputs until ctx ends; then, until drained says that nothing is
 // under way any more, only what is under way. It ends at once when hard ends.
 func (l *loop) run(ctx, hard context.Context, drained func() bool) error {
+	l.id.Store(goroutine())
 	for {
 		in, err := l.gather(ctx, hard)
 		if err != nil {
@@ -101,28 +108,22 @@ func (l *loop) swept() int64 { return l.db.Load().Swept() }
 
 // gather waits for something to do, and takes with it what else is there.
 func (l *loop) gather(ctx, hard context.Context) (*inputs, error) {
-	in := &inputs{}
+	in := l.rest
+	l.rest = &inputs{}
 	l.forgetLost()
 	fetched, stopping := l.fetched, ctx.Done()
 	if ctx.Err() != nil {
 		fetched, stopping = nil, nil // only what is under way
+		in.deliveries = nil          // read again at the next start
 	}
 	if l.parked >= l.s.cfg.Parked {
 		fetched = nil // until some have been handled or discarded
 	}
-	timer := time.NewTimer(l.idle(ctx))
-	defer timer.Stop()
-	select {
-	case <-hard.Done():
+	if in.empty() {
+		l.await(in, hard, fetched, stopping, l.idle(ctx))
+	}
+	if hard.Err() != nil {
 		return nil, context.Cause(hard)
-	case <-stopping:
-	case r := <-l.requests:
-		in.requests = append(in.requests, r)
-	case c := <-l.completions:
-		in.completions = append(in.completions, c)
-	case in.deliveries = <-fetched:
-	case <-l.nudge:
-	case <-timer.C:
 	}
 	if in.deliveries == nil && fetched != nil {
 		select {
@@ -139,6 +140,23 @@ func (l *loop) gather(ctx, hard context.Context) (*inputs, error) {
 		}
 	}
 	return in, nil
+}
+
+// await waits until there is something to do, and takes it.
+func (l *loop) await(in *inputs, hard context.Context, fetched <-chan []delivery, stopping <-chan struct{}, atMost time.Duration) {
+	timer := time.NewTimer(atMost)
+	defer timer.Stop()
+	select {
+	case <-hard.Done():
+	case <-stopping:
+	case r := <-l.requests:
+		in.requests = append(in.requests, r)
+	case c := <-l.completions:
+		in.completions = append(in.completions, c)
+	case in.deliveries = <-fetched:
+	case <-l.nudge:
+	case <-timer.C:
+	}
 }
 
 func drain[T any](from chan T, to *[]T, limit int) {
@@ -216,5 +234,5 @@ func (l *loop) mark(b *batch) {
 }
 
 func (l *loop) backoff(attempt int) time.Duration {
-	return jittered(l.s.cfg.Backoff, l.s.cfg.MaxBackoff, attempt)
+	return l.jitter.before(attempt, l.s.cfg.Backoff, l.s.cfg.MaxBackoff)
 }

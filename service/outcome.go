@@ -26,6 +26,7 @@ func (b *batch) retry(p store.Parked) error {
 		}
 		m := b.l.decode(p.Partition, p.Offset, p.Record)
 		failure := m.err
+		b.l.doing.Store(&m.env)
 		if failure == nil && m.binding != nil {
 			b.counts.Redelivered++
 			var broken error

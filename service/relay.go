@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +28,8 @@ type relay struct {
 	die      func(error)
 	backoff  func(attempt int) time.Duration
 	renew    func() (*kafka.Producer, error)
+	guards   guards
+	fails    func(e *store.Sendable) (landed bool, err error) // of tests; may be nil
 
 	arrived  chan struct{} // a batch was pushed
 	troubled chan struct{} // a record failed
@@ -69,6 +70,7 @@ func newRelay(log *slog.Logger, producer *kafka.Producer, sent int64) *relay {
 	r := &relay{
 		log: log, producer: producer, sent: sent, arrived: make(chan struct{}, 1), troubled: make(chan struct{}, 1),
 		failed: map[event.Partition]failure{}, marks: map[event.Partition]mark{},
+		guards: allGuards,
 	}
 	r.idle = sync.NewCond(&r.mu)
 	return r
@@ -148,7 +150,7 @@ func (r *relay) send(ctx context.Context, events []store.Sendable, f *flight, fr
 	for i := range events {
 		e := &events[i]
 		if from != nil {
-			if first, ok := from[e.Partition]; !ok || e.Seq < first.seq {
+			if first, ok := from[e.Partition]; !ok || !r.affected(e.Seq, first) {
 				continue
 			}
 		}
@@ -157,17 +159,32 @@ func (r *relay) send(ctx context.Context, events []store.Sendable, f *flight, fr
 			return false
 		}
 		r.hand(ctx, f, e)
-		if e.Seq == 1 && !r.begun(ctx, f, e) {
+		if e.Seq == 1 && r.guards.first && !r.begun(ctx, f, e) {
 			return false
 		}
 	}
 	return ctx.Err() == nil
 }
 
+// affected reports whether an event is to be sent again after a failure.
+func (r *relay) affected(seq int64, first failure) bool {
+	return seq == first.seq || seq > first.seq && r.guards.again
+}
+
 func (r *relay) hand(ctx context.Context, f *flight, e *store.Sendable) {
 	r.mu.Lock()
 	r.outstanding++
 	r.mu.Unlock()
+	if r.fails != nil {
+		if landed, err := r.fails(e); err != nil {
+			if landed {
+				r.producer.Send(ctx, e.Partition, e.Record, func(offset int64, _ error) { r.answered(f, e, offset, err) })
+				return
+			}
+			r.answered(f, e, 0, err)
+			return
+		}
+	}
 	r.producer.Send(ctx, e.Partition, e.Record, func(offset int64, err error) { r.answered(f, e, offset, err) })
 }
 
@@ -272,7 +289,7 @@ func (r *relay) recover(ctx context.Context, attempt int) bool {
 		before := f.left
 		f.left = 0
 		for _, e := range f.Events {
-			if first, ok := failed[e.Partition]; ok && e.Seq >= first.seq {
+			if first, ok := failed[e.Partition]; ok && r.affected(e.Seq, first) {
 				f.left++
 			}
 		}
@@ -366,17 +383,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
-}
-
-// jittered returns a delay before attempt n (from 0): the base doubled n times, at
-// most limit, with full jitter.
-func jittered(base, limit time.Duration, n int) time.Duration {
-	d := base
-	for ; n > 0 && d < limit; n-- {
-		d = min(2*d, limit)
-		if d <= 0 { // beyond what a Duration holds
-			d = limit
-		}
-	}
-	return rand.N(d) + 1
 }

@@ -73,6 +73,7 @@ type running struct {
 	db       *store.Store
 	lane     *store.Lane
 	consumer *kafka.Consumer
+	left     bool // the loop does not end: what it uses stays open
 }
 
 // open opens the database, topics and connections, and checks that database and
@@ -98,14 +99,16 @@ func (r *running) open(ctx context.Context) (err error) {
 	if err := s.cfg.bus.EnsureTopics(ctx, s.topics()); err != nil {
 		return err
 	}
-	if err := r.check(ctx); err != nil {
-		return err
+	if s.cfg.guards.checks {
+		if err := r.check(ctx); err != nil {
+			return err
+		}
 	}
 	lane, unsent, err := r.db.TakeLane(ctx)
 	if err != nil {
 		return err
 	}
-	r.lane = lane
+	r.lane, l.lane = lane, lane.Number
 	if err := r.relay(lane, unsent); err != nil {
 		return err
 	}
@@ -131,6 +134,10 @@ func (r *running) relay(lane *store.Lane, unsent []store.Batch) error {
 	relay.renew = renew
 	relay.fault, relay.die = s.cfg.Fault, func(err error) { r.kill(err) }
 	relay.backoff = s.loop.backoff
+	relay.guards, relay.fails = s.cfg.guards, s.cfg.hooks.send
+	if !relay.guards.resend {
+		unsent = nil
+	}
 	for _, b := range unsent {
 		relay.add(&flight{Batch: b, left: len(b.Events), at: time.Now(), other: laneOf(b) != lane.Name})
 	}
@@ -227,7 +234,7 @@ func (r *running) drain(looping <-chan error, stopReporting func()) error {
 		}
 	case <-timeout.Done():
 		r.kill(fmt.Errorf("stop: not drained in %v: what is under way will be done again", r.s.cfg.Drain))
-		return <-looping
+		return r.leave(looping)
 	}
 	if !l.relay.flush(timeout) && r.hard.Err() == nil {
 		r.s.log.Warn("stopping with events unsent; they are sent at the next start")
@@ -239,6 +246,22 @@ func (r *running) drain(looping <-chan error, stopReporting func()) error {
 	stopReporting()
 	r.commit(timeout)
 	return errors.Join(err, r.db.ReleaseLane(r.hard))
+}
+
+// leave waits a little for a loop that was told to end at once. One that does not is
+// left behind with its transaction, which cannot commit any more.
+func (r *running) leave(looping <-chan error) error {
+	timer := time.NewTimer(2 * time.Second)
+	defer timer.Stop()
+	select {
+	case err := <-looping:
+		return err
+	case <-timer.C:
+	}
+	r.left = true
+	r.s.log.Error("a handler does not end, and ignores its context: it is left behind with its transaction, which will not be committed. End this process",
+		"stack", r.s.loop.stack())
+	return fmt.Errorf("%w; a handler ignores that its context has ended, and is left behind", context.Cause(r.hard))
 }
 
 // close ends connections; after a crash as abruptly as the crash would.
@@ -255,7 +278,7 @@ func (r *running) close() {
 	if relay := r.s.loop.relay; relay != nil {
 		relay.producer.Close()
 	}
-	if r.db != nil {
+	if r.db != nil && !r.left {
 		if err := r.db.Close(); err != nil && r.hard.Err() == nil {
 			r.s.log.Error("close database", "error", err)
 		}
@@ -265,7 +288,9 @@ func (r *running) close() {
 // report tells Kafka once a second how far the service is: for monitoring, and to
 // notice at the next start if log or database went back in time.
 func (r *running) report(ctx context.Context) {
+	hanging := int64(0)
 	for n := 0; sleep(ctx, time.Second); n++ {
+		hanging = r.s.loop.watch(hanging)
 		r.commit(ctx)
 		if n%forgetEvery == forgetEvery-1 {
 			if err := r.forget(ctx); err != nil && ctx.Err() == nil {

@@ -158,12 +158,13 @@ type Config struct {
 	// returns an error, the service dies on the spot, without cleaning up.
 	Fault func(Point) error
 
+	// Seed, in tests, makes the random part of delays the same each time.
+	Seed uint64
+
 	bus    *kafka.Bus
 	guards guards
+	hooks  hooks
 }
-
-// guards can be switched off by tests that show that they are needed.
-type guards struct{ duplicates, gaps bool }
 
 // Recovery is what a service does where its database and the log do not fit.
 type Recovery string
@@ -182,6 +183,7 @@ type Point string
 
 // The moments within a batch.
 const (
+	BeforeBegin  Point = "before begin"
 	BeforeCommit Point = "before commit"
 	AfterCommit  Point = "after commit"
 	BetweenSends Point = "between sends"
@@ -199,7 +201,7 @@ func (c Config) withDefaults() Config {
 	c.Drain = cmp.Or(c.Drain, 10*time.Second)
 	c.Parked = cmp.Or(c.Parked, 10_000)
 	c.Unsent = cmp.Or(c.Unsent, 20_000)
-	c.guards = guards{duplicates: true, gaps: true}
+	c.guards = allGuards
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

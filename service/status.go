@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -65,11 +66,12 @@ func (s *Service) Status() Status {
 		return st
 	}
 	st.Ready = true
-	if since := l.busy.Load(); since != 0 {
-		if busy := time.Since(time.UnixMilli(since)); busy > 2*s.cfg.HandlerTimeout {
-			st.Ready = false
-			st.Problems = append(st.Problems, "one transaction has been running for "+busy.Truncate(time.Second).String()+": a handler hangs, or the database does not answer")
-		}
+	if ill := l.ill.Load(); ill != nil {
+		st.Ready = false
+		st.Problems = append(st.Problems, fmt.Sprintf("the database has taken no transaction for %v: %v", time.Since(ill.since).Truncate(time.Second), ill.err))
+	} else if d, what := l.hangs(); d > 0 {
+		st.Ready = false
+		st.Problems = append(st.Problems, fmt.Sprintf("one transaction has been running for %v: %s", d, what))
 	}
 	var since time.Time
 	var trouble error

@@ -13,9 +13,8 @@ import (
 // transact handles the inputs in one transaction, and tries again until it has
 // succeeded or cannot. Where a handler fails, all is handled one by one.
 func (l *loop) transact(ctx context.Context, in *inputs) error {
-	l.busy.Store(time.Now().UnixMilli())
 	defer l.busy.Store(0)
-	each := false
+	each := in.each
 	for attempt := 0; ; {
 		err := l.attempt(ctx, in, each)
 		switch {
@@ -35,6 +34,7 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 			}
 			continue
 		}
+		l.ail(err)
 		l.s.log.Error("the database does not take a transaction; trying again", "attempt", attempt+1, "error", err)
 		in.answer(problem.Unavailable(time.Second, "the database of %s does not answer; the outcome is unknown", l.s.name))
 		in.requests = nil
@@ -61,6 +61,7 @@ func (l *loop) refenced(ctx context.Context, cause error) error {
 	return nil
 }
 
+// answer tells those who wait for a transaction that failed.
 func (in *inputs) answer(err error) {
 	for _, r := range in.requests {
 		r.done <- err
@@ -69,6 +70,11 @@ func (in *inputs) answer(err error) {
 
 // attempt is one try at a transaction.
 func (l *loop) attempt(ctx context.Context, in *inputs, each bool) error {
+	if err := l.s.fault(BeforeBegin); err != nil {
+		return err
+	}
+	l.busy.Store(time.Now().UnixMilli())
+	defer l.doing.Store(nil)
 	db := l.db.Load()
 	tx, err := db.Begin(ctx)
 	if err != nil {
@@ -86,6 +92,11 @@ func (l *loop) attempt(ctx context.Context, in *inputs, each bool) error {
 	if err := l.s.fault(BeforeCommit); err != nil {
 		return err
 	}
+	if hook := l.s.cfg.hooks.commit; hook != nil {
+		if err := hook(ctx, tx, &books); err != nil {
+			return err
+		}
+	}
 	done, err := tx.Commit(ctx, books)
 	if err != nil {
 		return err
@@ -102,8 +113,12 @@ func (l *loop) committed(in *inputs, b *batch, done store.Committed) {
 	if len(done.Events) > 0 {
 		l.relay.push(store.Batch{Number: done.Batch, Events: done.Events})
 	}
-	for _, r := range in.requests {
+	l.ill.Store(nil)
+	for _, r := range in.requests[:len(in.requests)-len(b.rest.requests)] {
 		r.done <- r.err
+	}
+	if b.rest.each = b.each; !b.rest.empty() {
+		l.rest = &b.rest
 	}
 	for _, g := range b.parts {
 		g.commit()

@@ -138,9 +138,10 @@ func (s *Store) ParkedKeys(ctx context.Context, p event.Partition) (map[string]i
 }
 
 // DueParked returns the records to retry that are due at now, at most limit of
-// them, and when the first of the others will be due (zero if there is none).
+// them, and when the first of the others will be due (zero if there is none). It
+// leaves out headers and bodies, which may be large: see [Tx.ToRetry].
 func (s *Store) DueParked(ctx context.Context, now time.Time, limit int) ([]Parked, time.Time, error) {
-	all, err := Collect(ctx, s.Reader(), scanParked, `SELECT `+parkedColumns+` FROM tutti_parked WHERE state = 'retry' ORDER BY due LIMIT $1`, limit+1)
+	all, err := Collect(ctx, s.Reader(), scanDue, `SELECT topic, part, pos, msgkey, due, error FROM tutti_parked WHERE state = 'retry' ORDER BY due LIMIT $1`, limit+1)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("read parked records that are due: %w", err)
 	}
@@ -244,6 +245,14 @@ func (tx *Tx) wakeNext(ctx context.Context, p event.Partition, key []byte, offse
 		return fmt.Errorf("wake the record behind %s@%d: %w", p, offset, err)
 	}
 	return nil
+}
+
+func scanDue(r Rows) (Parked, error) {
+	p := Parked{State: StateRetry}
+	var due int64
+	err := r.Scan(&p.Topic, &p.Number, &p.Offset, &p.Record.Key, &due, &p.Error)
+	p.Due = fromMillis(due)
+	return p, err
 }
 
 func scanParked(r Rows) (Parked, error) {

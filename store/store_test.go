@@ -311,9 +311,13 @@ func testParked(t *testing.T, dsn string) {
 	if err != nil || len(due) != 2 || due[1].Offset != 5 {
 		t.Errorf("DueParked() = %+v, %v, want 4, and 5 that waited behind the discarded 3", due, err)
 	}
-	if len(due) > 0 && (due[0].Record.Headers[0].Value[0] != 0xff || due[0].Key() != "b") {
-		t.Errorf("the record is %+v, want it as it was", due[0].Record)
-	}
+	update(t, s, func(tx *store.Tx) error {
+		r, err := tx.ToRetry(t.Context(), p, 4)
+		if err == nil && (r.Record.Headers[0].Value[0] != 0xff || r.Key() != "b") {
+			t.Errorf("the record is %+v, want it as it was", r.Record)
+		}
+		return err
+	})
 }
 
 func testMigrations(t *testing.T, dsn string) {

@@ -96,7 +96,7 @@ func (w *World) Chaos(c Chaos) {
 
 // plan draws the faults. It is the same for the same seed, services and topics.
 func plan(rng *rand.Rand, c Chaos, topics []string) []harm {
-	points := []service.Point{service.BeforeCommit, service.AfterCommit, service.BetweenSends, service.BeforeJob, service.AfterJob}
+	points := []service.Point{service.BeforeBegin, service.BeforeCommit, service.AfterCommit, service.BetweenSends, service.BeforeJob, service.AfterJob}
 	harms := make([]harm, c.Faults)
 	for n := range harms {
 		harms[n] = harm{

@@ -29,9 +29,9 @@
 // # What it does not do
 //
 // It does not fix the order in which goroutines run that are ready at the same
-// moment, nor the random part of retry delays: a seed that fails fails again almost
-// always, not always. Nothing that blocks outside the bubble works inside: no real
-// sockets, no PostgreSQL, no goroutines started before.
+// moment: a seed that fails fails again almost always, not always. Nothing that
+// blocks outside the bubble works inside: no real sockets, no PostgreSQL, no
+// goroutines started before.
 //
 // # Concurrency
 //

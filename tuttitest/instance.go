@@ -105,7 +105,7 @@ func (w *World) start(i *instance) error {
 			return i.err
 		}
 	}
-	cfg.Unsynced = true
+	cfg.Unsynced, cfg.Seed = true, w.seed
 	cfg.Logger = w.log.With("instance", i.name)
 	cfg.Fault = i.fault
 	i.svc = service.New(serviceOf(i.name), i.bus, cfg)
