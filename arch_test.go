@@ -34,6 +34,8 @@ var rules = []rule{
 		"the vocabulary is shared by all, so it must cost its users nothing"},
 	{"problem", nil,
 		"any layer may give an error its kind"},
+	{"internal/bus", []string{"kafka", "internal/cli"},
+		"the settings of the bus are the same for every command"},
 	{"internal/*", nil,
 		"a helper that needs more of ours is a part of what it needs"},
 	{"kafka", []string{"event", "internal/*"},
@@ -78,6 +80,8 @@ var outside = []struct {
 }{
 	{"github.com/twmb/franz-go*", []string{"kafka"},
 		"one package has to change with the client"},
+	{"golang.org/x/oauth2*", []string{"internal/bus"},
+		"tokens are fetched where the settings say from whom"},
 	{"modernc.org/sqlite*", []string{"store"},
 		"a driver is chosen by the store, not by services"},
 	{"database/sql*", []string{"store"},

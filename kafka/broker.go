@@ -27,6 +27,9 @@ type BrokerConfig struct {
 	Logger *slog.Logger
 }
 
+// embeddedID is what embedded brokers call their cluster.
+const embeddedID = "tutti"
+
 // Broker is a Kafka-compatible broker in this process: franz-go's kfake.
 type Broker struct {
 	cluster *kfake.Cluster
@@ -40,7 +43,7 @@ type Network = kfake.VirtualNetwork
 // again, also after a crash.
 func Embed(cfg BrokerConfig) (*Broker, error) {
 	b := &Broker{release: func() error { return nil }}
-	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.ClusterID("tutti"), kfake.DefaultNumPartitions(1), kfake.Ports(cfg.Port)}
+	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.ClusterID(embeddedID), kfake.DefaultNumPartitions(1), kfake.Ports(cfg.Port)}
 	if cfg.Network != nil {
 		opts = append(opts, kfake.ListenFn(cfg.Network.Listen))
 	} else {

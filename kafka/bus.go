@@ -1,14 +1,12 @@
 package kafka
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,65 +18,28 @@ import (
 	"github.com/tutti-go/tutti/event"
 )
 
-// Config says how to reach a cluster. Brokers is required; the zero value of the
-// rest is the documented default.
-type Config struct {
-	// Brokers are the addresses to start from, as host:port.
-	Brokers []string
-	// Partitions is how many partitions a topic gets whose contract names none;
-	// default 1, which suits an embedded broker: it syncs each partition by itself.
-	Partitions int
-	// Replication is how many brokers keep each record; default: the cluster's.
-	Replication int
-	// FetchWait is how long a broker may hold a request for records back if it has
-	// none; default 500 ms.
-	FetchWait time.Duration
-	// Dial replaces the network, for tests.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Timeout is how long Connect and topic creation try; default 30 s.
-	Timeout time.Duration
-	// Logger defaults to slog.Default.
-	Logger *slog.Logger
-}
-
 // Bus is a connection to a cluster, shared by services.
 type Bus struct {
 	cfg    Config
 	client *kgo.Client
 	admin  *kadm.Client
 
+	embedded bool // the brokers are ours, not Apache Kafka
+	brokers  int  // how many there were at Connect
+
 	mu         sync.RWMutex
 	partitions map[string]int
 	hash       kgo.TopicPartitioner
 }
 
-// ErrUnreachable is wrapped where no broker answers.
-var ErrUnreachable = errors.New("no Kafka broker answers")
-
 // Connect connects to a cluster, and fails if no broker answers in time.
 func Connect(ctx context.Context, cfg Config) (*Bus, error) {
-	if len(cfg.Brokers) == 0 {
-		return nil, errors.New("connect to Kafka: Brokers is empty, want host:port")
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
-	for _, b := range cfg.Brokers {
-		if _, _, err := net.SplitHostPort(b); err != nil {
-			return nil, fmt.Errorf("connect to Kafka: broker %q: want host:port", b)
-		}
-	}
-	if cfg.Partitions == 0 {
-		cfg.Partitions = 1
-	}
-	if cfg.Replication == 0 {
-		cfg.Replication = -1
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = 30 * time.Second
-	}
-	if cfg.FetchWait == 0 {
-		cfg.FetchWait = 500 * time.Millisecond
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
+	cfg = cfg.withDefaults()
+	if cfg.SASL.Mechanism == Plain && cfg.TLS == (TLS{}) {
+		cfg.Logger.Warn("the password travels unencrypted: SASL PLAIN wants TLS", "brokers", cfg.Brokers)
 	}
 	b := &Bus{cfg: cfg, partitions: map[string]int{}}
 	client, err := kgo.NewClient(b.options("tutti-admin")...)
@@ -89,11 +50,27 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	b.hash = kgo.StickyKeyPartitioner(nil).ForTopic("")
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
-	if err := client.Ping(ctx); err != nil {
+	if err := b.meet(ctx); err != nil {
 		client.Close()
-		return nil, fmt.Errorf("connect to Kafka: %w at %s: %w", ErrUnreachable, strings.Join(cfg.Brokers, ", "), err)
+		if err = b.explain(err); !errors.Is(err, ErrSecurity) && !errors.Is(err, ErrDenied) && !errors.Is(err, ErrUnreachable) {
+			err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		return nil, fmt.Errorf("connect to Kafka at %s: %w", strings.Join(cfg.Brokers, ", "), err)
 	}
 	return b, nil
+}
+
+// meet looks who is there.
+func (b *Bus) meet(ctx context.Context) error {
+	if err := b.client.Ping(ctx); err != nil {
+		return err
+	}
+	cluster, err := b.admin.BrokerMetadata(ctx)
+	if err != nil {
+		return err
+	}
+	b.embedded, b.brokers = cluster.Cluster == embeddedID, len(cluster.Brokers)
+	return nil
 }
 
 // Close ends the connection. Consumers and producers are closed by themselves.
@@ -117,8 +94,18 @@ func (b *Bus) options(id string) []kgo.Opt {
 		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.DialTimeout(5 * time.Second),
 	}
-	if b.cfg.Dial != nil {
+	switch encrypted, err := b.cfg.TLS.config(); {
+	case err != nil: // the files were fine at Connect, and are not now
+		opts = append(opts, kgo.Dialer(func(context.Context, string, string) (net.Conn, error) { return nil, err }))
+	case b.cfg.Dial != nil && encrypted != nil:
+		opts = append(opts, kgo.Dialer(encryptOver(b.cfg.Dial, encrypted)))
+	case b.cfg.Dial != nil:
 		opts = append(opts, kgo.Dialer(b.cfg.Dial))
+	case encrypted != nil:
+		opts = append(opts, kgo.DialTLSConfig(encrypted))
+	}
+	if m := b.cfg.SASL.mechanism(); m != nil {
+		opts = append(opts, kgo.SASL(m))
 	}
 	return opts
 }
@@ -140,94 +127,6 @@ func (g logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 		to = slog.LevelWarn
 	}
 	g.l.Log(context.Background(), to, "kafka: "+msg, keyvals...)
-}
-
-// EnsureTopics creates the topics that do not exist, and learns how many
-// partitions each has.
-func (b *Bus) EnsureTopics(ctx context.Context, topics []event.Topic) error {
-	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
-	defer cancel()
-	names := make([]string, len(topics))
-	for i, t := range topics {
-		names[i] = t.Name
-	}
-	have, err := b.admin.ListTopics(ctx, names...)
-	if err != nil {
-		return fmt.Errorf("list topics: %w", err)
-	}
-	var made []string
-	for _, t := range topics {
-		if d, ok := have[t.Name]; ok && d.Err == nil {
-			b.learn(t.Name, len(d.Partitions))
-			continue
-		}
-		n := cmp.Or(t.Partitions, b.cfg.Partitions)
-		retention := "-1"
-		if t.Retention > 0 {
-			retention = strconv.FormatInt(t.Retention.Milliseconds(), 10)
-		}
-		_, err := b.admin.CreateTopic(ctx, int32(n), int16(b.cfg.Replication), map[string]*string{"retention.ms": &retention}, t.Name)
-		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) { // another service may have been faster
-			return fmt.Errorf("create topic %s: %w", t.Name, err)
-		}
-		made = append(made, t.Name)
-	}
-	return b.await(ctx, made)
-}
-
-// await waits until topics made a moment ago are known to the brokers that are
-// asked, and learns how many partitions each has.
-func (b *Bus) await(ctx context.Context, topics []string) error {
-	for len(topics) > 0 {
-		starts, err := b.admin.ListStartOffsets(ctx, topics...)
-		if err == nil {
-			err = starts.Error()
-		}
-		if err == nil {
-			for topic, partitions := range starts {
-				b.learn(topic, len(partitions))
-			}
-			return nil
-		}
-		if !sleep(ctx, 20*time.Millisecond) {
-			return fmt.Errorf("wait for new topics %s: %w", strings.Join(topics, ", "), err)
-		}
-	}
-	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
-
-func (b *Bus) learn(topic string, partitions int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.partitions[topic] = partitions
-}
-
-// Partition returns the partition that a key belongs to, as every Kafka client
-// computes it.
-func (b *Bus) Partition(topic, key string) (int32, error) {
-	b.mu.RLock()
-	n := b.partitions[topic]
-	b.mu.RUnlock()
-	if n == 0 {
-		return 0, fmt.Errorf("topic %s is not known: it was not ensured", topic)
-	}
-	if n == 1 {
-		return 0, nil
-	}
-	b.mu.Lock() // the client's partitioner promises nothing about concurrency
-	defer b.mu.Unlock()
-	return int32(b.hash.Partition(&kgo.Record{Key: []byte(key)}, n)), nil
 }
 
 // Bounds is what Kafka knows of a partition.
@@ -253,18 +152,18 @@ func (b *Bus) Bounds(ctx context.Context, group string, topics []string) (map[ev
 		err = starts.Error()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list first offsets: %w", err)
+		return nil, fmt.Errorf("list first offsets: %w", b.explain(err))
 	}
 	ends, err := b.admin.ListEndOffsets(ctx, topics...)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list last offsets: %w", err)
+		return nil, fmt.Errorf("list last offsets: %w", b.explain(err))
 	}
 	committed, err := b.admin.FetchOffsets(ctx, group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, err)
+		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, b.explain(err))
 	}
 	starts.Each(func(o kadm.ListedOffset) {
 		bounds := Bounds{Start: o.Offset, Committed: -1}
@@ -292,7 +191,7 @@ func (b *Bus) Commit(ctx context.Context, group string, marks map[event.Partitio
 		offsets.Add(kadm.Offset{Topic: p.Topic, Partition: p.Number, At: m.Offset, LeaderEpoch: -1, Metadata: m.Metadata})
 	}
 	if err := b.admin.CommitAllOffsets(ctx, group, offsets); err != nil {
-		return fmt.Errorf("commit offsets of group %s: %w", group, err)
+		return fmt.Errorf("commit offsets of group %s: %w", group, b.explain(err))
 	}
 	return nil
 }
@@ -303,7 +202,7 @@ func (b *Bus) Topics(ctx context.Context) ([]string, error) {
 	defer cancel()
 	details, err := b.admin.ListTopics(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list topics: %w", err)
+		return nil, fmt.Errorf("list topics: %w", b.explain(err))
 	}
 	names := details.Names()
 	slices.Sort(names)

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/tutti-go/tutti/internal/bus"
 	"github.com/tutti-go/tutti/internal/cli"
 	"github.com/tutti-go/tutti/internal/listen"
-	"github.com/tutti-go/tutti/kafka"
 )
 
 // Main is the main function of a program that is one service: it runs the service
@@ -23,11 +23,15 @@ import (
 // --config names:
 //
 //	--brokers ADDRESSES   the Kafka cluster, as host:port,…; without it, a broker is embedded
+//	--tls…, --sasl…       how to get into it
+//	--partitions N, …     how the topics that it creates are laid out
 //	--broker-port PORT    where an embedded broker listens; 0 takes a free port (0)
 //	--data DIR            where database and embedded broker keep their data (data)
 //	--http ADDRESS        where to serve HTTP, as host:port (127.0.0.1:8080)
 //	--log-level LEVEL     debug, info, warn or error (info)
 //	--recover HOW         rewind or skip: see [Recovery]; for one start, after a refusal
+//
+// --help lists all of them.
 //
 // A program of several services, or with settings of its own, calls [New] and
 // [Service.Run] itself.
@@ -43,18 +47,18 @@ func program(name string, register func(*Service)) cli.Func {
 
 // settings of a program that is one service.
 type settings struct {
-	brokers    []string
-	brokerPort int
-	data       string
-	http       string
-	logLevel   string
-	level      slog.Level
-	recovery   string
+	bus      bus.Settings
+	data     string
+	http     string
+	logLevel string
+	level    slog.Level
+	recovery string
 }
 
 func (set *settings) bind(f *cli.Flags) {
-	f.StringSliceVar(&set.brokers, "brokers", nil, "use the Kafka at these `ADDRESSES` (host:port,…) and embed none")
-	f.IntVar(&set.brokerPort, "broker-port", 0, "let the embedded broker listen on this `PORT`; 0 takes a free one")
+	set.bus.BindConnection(f, " and embed none")
+	set.bus.BindEmbedded(f)
+	set.bus.BindTopics(f)
 	f.StringVar(&set.data, "data", "data", "keep database and log in this `DIR`")
 	f.StringVar(&set.http, "http", "127.0.0.1:8080", "serve HTTP at this `ADDRESS`; port 0 takes a free one")
 	f.StringVar(&set.logLevel, "log-level", "info", "log from this `LEVEL` on: debug, info, warn or error")
@@ -66,12 +70,7 @@ func (set *settings) check() error {
 	if set.data == "" {
 		errs = append(errs, errors.New("--data is empty, want a directory"))
 	}
-	if set.brokerPort < 0 || set.brokerPort > 65535 {
-		errs = append(errs, fmt.Errorf("--broker-port is %d, want 0 to 65535", set.brokerPort))
-	}
-	if len(set.brokers) > 0 && set.brokerPort != 0 {
-		errs = append(errs, errors.New("--broker-port is for the embedded broker, and --brokers says to embed none"))
-	}
+	errs = append(errs, set.bus.Check())
 	if err := set.level.UnmarshalText([]byte(set.logLevel)); err != nil {
 		errs = append(errs, fmt.Errorf("--log-level is %q, want debug, info, warn or error", set.logLevel))
 	}
@@ -85,34 +84,14 @@ func (set *settings) check() error {
 // opposite order: requests under way need the service, and the service the bus.
 func (set *settings) run(ctx context.Context, name string, register func(*Service), stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: set.level}))
-	bus, shut, err := set.open(ctx, log)
+	opened, err := set.bus.Open(ctx, set.data, log)
 	if err != nil {
 		return err
 	}
-	s := New(name, bus, Config{Database: "sqlite:" + filepath.Join(set.data, name+".db"), Recover: Recovery(set.recovery), Logger: log})
+	s := New(name, opened.Bus, Config{Database: "sqlite:" + filepath.Join(set.data, name+".db"), Recover: Recovery(set.recovery), Logger: log})
 	register(s)
 	err = set.serve(ctx, s)
-	return errors.Join(err, shut())
-}
-
-// open connects to the cluster, or to a broker of this process's own.
-func (set *settings) open(ctx context.Context, log *slog.Logger) (bus *kafka.Bus, shut func() error, err error) {
-	brokers, stop := set.brokers, func() error { return nil }
-	if len(brokers) == 0 {
-		broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(set.data, "broker"), Port: set.brokerPort, Logger: log})
-		if err != nil {
-			return nil, nil, err
-		}
-		brokers, stop = broker.Addrs(), broker.Close
-	}
-	if bus, err = kafka.Connect(ctx, kafka.Config{Brokers: brokers, Logger: log}); err != nil {
-		return nil, nil, errors.Join(err, stop())
-	}
-	log.Info("connected to Kafka", "brokers", brokers, "embedded", len(set.brokers) == 0)
-	return bus, func() error {
-		bus.Close()
-		return stop()
-	}, nil
+	return errors.Join(err, opened.Close())
 }
 
 // serve runs the service until ctx ends.

@@ -108,7 +108,7 @@ func TestMainRefusesWhatCannotWork(t *testing.T) {
 		{[]string{"--recover", "somehow"}, `--recover is "somehow"`},
 		{[]string{"--broker-port", "65536"}, "--broker-port is 65536"},
 		{[]string{"--broker-port", "9092", "--brokers", "127.0.0.1:9092"}, "--broker-port is for the embedded broker"},
-		{[]string{"--brokers", "nowhere"}, `broker "nowhere": want host:port`},
+		{[]string{"--brokers", "nowhere"}, `--brokers has "nowhere", want host:port`},
 		{[]string{"--nope"}, "--nope"},
 		{[]string{"more"}, "more"},
 	} {

@@ -13,30 +13,31 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/tutti-go/tutti/internal/bus"
 	"github.com/tutti-go/tutti/service"
 )
 
 // config is what the commands are told by flag, environment or file.
 type config struct {
-	data       string
-	http       string
-	brokerPort int
-	brokers    []string
-	services   []string
-	peers      map[string]string
-	traffic    float64
-	deadline   time.Duration
-	recovery   string
-	level      string
-	json       bool
+	data     string
+	http     string
+	bus      bus.Settings
+	services []string
+	peers    map[string]string
+	traffic  float64
+	deadline time.Duration
+	recovery string
+	level    string
+	json     bool
 }
 
 // common adds the flags of all commands that run services.
 func (c *config) common(flags *pflag.FlagSet) {
 	flags.StringVar(&c.level, "log-level", "info", "log from this `LEVEL` on: debug, info, warn or error")
 	flags.BoolVar(&c.json, "json", false, "write JSON instead of text for people")
-	flags.StringSliceVar(&c.brokers, "brokers", nil, "use the Kafka at these `ADDRESSES` (host:port,…) and embed none")
-	flags.IntVar(&c.brokerPort, "broker-port", 0, "let the embedded broker listen on this `PORT`; 0 takes a free one")
+	c.bus.BindConnection(flags, " and embed none")
+	c.bus.BindEmbedded(flags)
+	c.bus.BindTopics(flags)
 	flags.StringVar(&c.recovery, "recover", "", "start although databases and log do not fit: `HOW` is rewind or skip")
 	flags.DurationVar(&c.deadline, "deadline", 30*time.Minute, "cancel orders that are not settled in this `TIME`")
 }
@@ -62,11 +63,7 @@ func (c *config) validate() error {
 	}
 	check(c.data != "", "--data is empty, want a directory")
 	check(isAddress(c.http), "--http is %q, want host:port", c.http)
-	check(c.brokerPort >= 0 && c.brokerPort <= 65535, "--broker-port is %d, want 0 to 65535", c.brokerPort)
-	for _, b := range c.brokers {
-		check(isAddress(b), "--brokers has %q, want host:port", b)
-	}
-	check(len(c.brokers) == 0 || c.brokerPort == 0, "--broker-port is for the embedded broker, and --brokers says to embed none")
+	errs = append(errs, c.bus.Check())
 	for i, s := range c.services {
 		check(slices.Contains(names(), s), "--services has %q, want some of %s", s, strings.Join(names(), ", "))
 		check(!slices.Contains(c.services[:i], s), "--services has %s twice", s)

@@ -114,7 +114,7 @@ func TestNoBroker(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := run(ctx, []string{"--data", t.TempDir(), "--http", "127.0.0.1:0", "--brokers", "127.0.0.1:1"}, env(), io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "no Kafka broker answers at 127.0.0.1:1") {
+	if err == nil || !strings.Contains(err.Error(), "at 127.0.0.1:1: no Kafka broker answers") {
 		t.Errorf("error %v, want that no broker answers", err)
 	}
 }

@@ -137,7 +137,7 @@ func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger) (s
 			return err
 		}
 		sum, err = replay.Run(ctx, replay.Config{
-			File: r.file, Stdin: r.stdin, Handler: s.routes, Outcomes: replay.FromLog(s.bus), Quiet: s.quiet,
+			File: r.file, Stdin: r.stdin, Handler: s.routes, Outcomes: replay.FromLog(s.bus.Bus), Quiet: s.quiet,
 			Rate: r.rate, Stock: r.stock, Decline: r.decline,
 			Progress: progressTo(out.screen, log), Rejected: rejections.add, Logger: log,
 		})
@@ -149,7 +149,7 @@ func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger) (s
 	}
 	log.Info("all is settled; checking the invariants")
 	report, err = verify.Run(ctx, verify.Config{
-		Dir: r.data, Brokers: r.brokers, Settled: true, Acknowledged: sum.Accepted, Logger: log,
+		Dir: r.data, Kafka: r.bus.Config(), Settled: true, Acknowledged: sum.Accepted, Logger: log,
 	})
 	sum.Events, sum.Invariants = report.Events, report.Invariants
 	return sum, report, err

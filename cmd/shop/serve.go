@@ -92,16 +92,16 @@ func (s *shop) announce(out output, base string) {
 			Brokers  []string `json:"brokers"`
 			Data     string   `json:"data"`
 			Services []string `json:"services"`
-		}{base, s.brokers, s.cfg.data, s.cfg.services})
+		}{base, s.bus.Brokers, s.cfg.data, s.cfg.services})
 		return
 	}
 	broker := "embedded"
-	if len(s.cfg.brokers) > 0 {
+	if !s.bus.Embedded() {
 		broker = "external"
 	}
 	fmt.Fprintf(out.stdout, "Running %s.\n", strings.Join(s.cfg.services, ", "))
 	fmt.Fprintf(out.stdout, "  shop    %s\n", base)
-	fmt.Fprintf(out.stdout, "  broker  %s (%s)\n", strings.Join(s.brokers, ", "), broker)
+	fmt.Fprintf(out.stdout, "  broker  %s (%s)\n", strings.Join(s.bus.Brokers, ", "), broker)
 	fmt.Fprintf(out.stdout, "  data    %s\n", s.cfg.data)
 	fmt.Fprintln(out.stdout, "Ctrl-C stops it.")
 }

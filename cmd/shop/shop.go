@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tutti-go/tutti/event"
-	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/internal/bus"
 	"github.com/tutti-go/tutti/service"
 )
 
@@ -21,8 +21,7 @@ import (
 type shop struct {
 	cfg      config
 	log      *slog.Logger
-	brokers  []string
-	bus      *kafka.Bus
+	bus      *bus.Opened
 	services []*service.Service
 	routes   *routes
 	closers  []func() error
@@ -30,7 +29,7 @@ type shop struct {
 
 // open opens the parts and ties them together. Nothing runs yet but the broker.
 //
-//	   kafka.Embed             kafka.Connect
+//	   kafka.Embed               bus.Open
 //	DIR/broker, or none  ◄──────── bus              gateways: DIR/gateway-*.db
 //	 where --brokers says           ▲                          ▲
 //	                                │ events                   │ jobs
@@ -41,7 +40,7 @@ type shop struct {
 //	                                │ requests
 //	        HTTP ───────────────► routes ───────────────► peers: services of other processes
 func open(ctx context.Context, cfg config, log *slog.Logger) (*shop, error) {
-	s := &shop{cfg: cfg, log: log, brokers: cfg.brokers}
+	s := &shop{cfg: cfg, log: log}
 	if err := s.assemble(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -52,18 +51,10 @@ func (s *shop) assemble(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.cfg.data, 0o755); err != nil {
 		return fmt.Errorf("make data directory: %w", err)
 	}
-	if len(s.brokers) == 0 {
-		broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(s.cfg.data, "broker"), Port: s.cfg.brokerPort, Logger: s.log})
-		if err != nil {
-			return err
-		}
-		s.opened(broker.Close)
-		s.brokers = broker.Addrs()
-	}
-	if s.bus, err = kafka.Connect(ctx, kafka.Config{Brokers: s.brokers, Logger: s.log}); err != nil {
+	if s.bus, err = s.cfg.bus.Open(ctx, s.cfg.data, s.log); err != nil {
 		return err
 	}
-	s.opened(func() error { s.bus.Close(); return nil })
+	s.opened(s.bus.Close)
 	for _, k := range kinds {
 		if !s.cfg.runs(k.name) {
 			continue
@@ -72,7 +63,7 @@ func (s *shop) assemble(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("open %s: %w", k.name, err)
 		}
-		svc := service.New(k.name, s.bus, service.Config{
+		svc := service.New(k.name, s.bus.Bus, service.Config{
 			Database: "sqlite:" + filepath.Join(s.cfg.data, k.name+".db"), Recover: service.Recovery(s.cfg.recovery), Logger: s.log,
 		})
 		register(svc)

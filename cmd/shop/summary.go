@@ -19,7 +19,7 @@ func (s *shop) summarize(ctx context.Context, to *screen) error {
 	t := &tally{open: map[string]bool{}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := t.watch(ctx, s.bus); err != nil && ctx.Err() == nil {
+		if err := t.watch(ctx, s.bus.Bus); err != nil && ctx.Err() == nil {
 			s.log.Warn("the live line goes without orders", "error", err)
 		}
 		return nil

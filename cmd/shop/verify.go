@@ -11,12 +11,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tutti-go/tutti/internal/bus"
 	"github.com/tutti-go/tutti/internal/cli"
 	"github.com/tutti-go/tutti/shop/verify"
 )
 
 func verifyCommand(out output) *cobra.Command {
 	var cfg verify.Config
+	var connection bus.Settings
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify",
@@ -26,9 +28,14 @@ gateways and the log of a shop that is stopped, or was killed. It changes nothin
 It ends with 0 if every invariant holds.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var errs []error
 			if cfg.Dir == "" {
-				return cli.Usage(cmd, errors.New("--data is empty, want a directory"))
+				errs = append(errs, errors.New("--data is empty, want a directory"))
 			}
+			if err := errors.Join(append(errs, connection.Check())...); err != nil {
+				return cli.Usage(cmd, err)
+			}
+			cfg.Kafka = connection.Config()
 			report, err := verify.Run(cmd.Context(), cfg)
 			if err != nil {
 				return err
@@ -49,7 +56,7 @@ It ends with 0 if every invariant holds.`,
 		},
 	}
 	cmd.Flags().StringVar(&cfg.Dir, "data", "data", "look at the shop in this `DIR`")
-	cmd.Flags().StringSliceVar(&cfg.Brokers, "brokers", nil, "read the log from the Kafka at these `ADDRESSES` (host:port,…) and not from DIR")
+	connection.BindConnection(cmd.Flags(), " for the log, and not that in DIR")
 	cmd.Flags().BoolVar(&cfg.Settled, "settled", false, "also take for a violation whatever is still under way")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON instead of text for people")
 	return cmd

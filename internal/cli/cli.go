@@ -88,6 +88,7 @@ func Usage(cmd *cobra.Command, err error) error {
 func Execute(ctx context.Context, root *cobra.Command, args []string, getenv func(string) string, prefix string) error {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.Version = Version()
+	root.SetUsageTemplate(usageTemplate(root))
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.PersistentFlags().String("config", "", "read settings from `FILE`, lines of flag = value")
 	begun := false

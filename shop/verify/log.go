@@ -15,10 +15,10 @@ import (
 )
 
 // openLog connects to the broker's data in dir, which it may write, or to the
-// brokers that are named.
-func openLog(ctx context.Context, dir string, brokers []string, log *slog.Logger) (bus *kafka.Bus, done func() error, err error) {
+// brokers that cfg names.
+func openLog(ctx context.Context, dir string, cfg kafka.Config, log *slog.Logger) (bus *kafka.Bus, done func() error, err error) {
 	done = func() error { return nil }
-	if len(brokers) == 0 {
+	if len(cfg.Brokers) == 0 {
 		path := filepath.Join(dir, brokerDir)
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil, done, errors.New("the log is not in it: the shop runs on other brokers, which have to be named")
@@ -27,9 +27,10 @@ func openLog(ctx context.Context, dir string, brokers []string, log *slog.Logger
 		if err != nil {
 			return nil, done, err
 		}
-		done, brokers = broker.Close, broker.Addrs()
+		done, cfg.Brokers = broker.Close, broker.Addrs()
 	}
-	bus, err = kafka.Connect(ctx, kafka.Config{Brokers: brokers, FetchWait: 100 * time.Millisecond, Logger: log})
+	cfg.FetchWait, cfg.Logger = 100*time.Millisecond, log
+	bus, err = kafka.Connect(ctx, cfg)
 	if err != nil {
 		return nil, done, errors.Join(err, done())
 	}

@@ -16,9 +16,9 @@ import (
 type Config struct {
 	// Dir is the data directory of a shop that is not running.
 	Dir string
-	// Brokers are where the log is, if not in Dir.
-	Brokers []string
-	// Bus is a connection to read the log by, in place of Brokers. Databases are then
+	// Kafka says where the log is, if not in Dir: then its Brokers are empty.
+	Kafka kafka.Config
+	// Bus is a connection to read the log by, in place of Kafka. Databases are then
 	// read where they are, not copied: for tests.
 	Bus *kafka.Bus
 	// Settled says that everything must have ended: it is a violation if anything
@@ -59,7 +59,7 @@ func run(ctx context.Context, cfg Config, dir string) (r Report, failed error) {
 	}
 	bus := cfg.Bus
 	if bus == nil {
-		opened, done, err := openLog(ctx, dir, cfg.Brokers, cfg.Logger)
+		opened, done, err := openLog(ctx, dir, cfg.Kafka, cfg.Logger)
 		if err != nil {
 			return Report{}, err
 		}

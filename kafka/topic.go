@@ -1,0 +1,157 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tutti-go/tutti/event"
+)
+
+// EnsureTopics creates the topics that do not exist, and learns how many
+// partitions each has. An existing topic is never changed.
+func (b *Bus) EnsureTopics(ctx context.Context, topics []event.Topic) error {
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
+	defer cancel()
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = t.Name
+	}
+	have, err := b.admin.ListTopics(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("list topics: %w", b.explain(err))
+	}
+	var made []string
+	var errs []error // all at once: a person has to ask for each
+	for _, t := range topics {
+		if d, ok := have[t.Name]; ok && d.Err == nil {
+			b.learn(t.Name, len(d.Partitions))
+			continue
+		}
+		if err := b.create(ctx, t); err != nil {
+			errs = append(errs, fmt.Errorf("create topic %s: %w", t.Name, err))
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		made = append(made, t.Name)
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	return b.await(ctx, made)
+}
+
+// create creates a topic. That another service was faster is no error.
+func (b *Bus) create(ctx context.Context, t event.Topic) error {
+	partitions, replication, minInSync := b.layout(t)
+	retention := "-1"
+	if t.Retention > 0 {
+		retention = strconv.FormatInt(t.Retention.Milliseconds(), 10)
+	}
+	configs := map[string]*string{"retention.ms": &retention}
+	if minInSync > 0 {
+		n := strconv.Itoa(minInSync)
+		configs["min.insync.replicas"] = &n
+	}
+	made, err := b.admin.CreateTopic(ctx, int32(partitions), int16(replication), configs, t.Name)
+	if err != nil && made.Err == nil {
+		return b.explain(err) // the request failed
+	}
+	switch {
+	case errors.Is(err, kerr.TopicAlreadyExists):
+		return nil
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		return fmt.Errorf("%w: the cluster does not let %s create it, or even see it: allow the operations Create and Describe on topic %s, "+
+			"or create it by hand with %d partitions and %s=%s", err, b.cfg.SASL, t.Name, partitions, "retention.ms", retention)
+	case errors.Is(err, kerr.InvalidReplicationFactor):
+		return fmt.Errorf("%w: %d copies of each record are asked for, and %d brokers are there: start more, or set a lower replication", err, replication, b.brokers)
+	case err != nil && made.ErrMessage != "":
+		return fmt.Errorf("%w: %s", err, made.ErrMessage)
+	}
+	return err
+}
+
+// safe is how many copies survive the loss of a broker while another is restarted.
+const safe = 3
+
+// layout says how a topic is laid out on this cluster. Negative: as the cluster has
+// it by default; 0 for minInSync likewise.
+func (b *Bus) layout(t event.Topic) (partitions, replication, minInSync int) {
+	switch {
+	case b.embedded: // each partition costs a sync of its own, and buys nothing
+		return cmp.Or(b.cfg.Partitions, 1), -1, 0
+	case b.cfg.Replication > 0:
+		replication, minInSync = b.cfg.Replication, b.cfg.MinInSync
+	case b.brokers >= safe:
+		replication, minInSync = safe, safe-1
+	default:
+		replication = -1
+	}
+	return cmp.Or(t.Partitions, b.cfg.Partitions, 6), replication, minInSync
+}
+
+// await waits until topics made a moment ago are known to the brokers that are
+// asked, and learns how many partitions each has.
+func (b *Bus) await(ctx context.Context, topics []string) error {
+	for len(topics) > 0 {
+		starts, err := b.admin.ListStartOffsets(ctx, topics...)
+		if err == nil {
+			err = starts.Error()
+		}
+		if err == nil {
+			for topic, partitions := range starts {
+				b.learn(topic, len(partitions))
+			}
+			return nil
+		}
+		if errors.Is(err, kerr.TopicAuthorizationFailed) {
+			return fmt.Errorf("look at new topics %s: %w: allow %s the operation Describe on them", strings.Join(topics, ", "), err, b.cfg.SASL)
+		}
+		if !sleep(ctx, 20*time.Millisecond) {
+			return fmt.Errorf("wait for new topics %s: %w", strings.Join(topics, ", "), err)
+		}
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+func (b *Bus) learn(topic string, partitions int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.partitions[topic] = partitions
+}
+
+// Partition returns the partition that a key belongs to, as every Kafka client
+// computes it.
+func (b *Bus) Partition(topic, key string) (int32, error) {
+	b.mu.RLock()
+	n := b.partitions[topic]
+	b.mu.RUnlock()
+	if n == 0 {
+		return 0, fmt.Errorf("topic %s is not known: it was not ensured", topic)
+	}
+	if n == 1 {
+		return 0, nil
+	}
+	b.mu.Lock() // the client's partitioner promises nothing about concurrency
+	defer b.mu.Unlock()
+	return int32(b.hash.Partition(&kgo.Record{Key: []byte(key)}, n)), nil
+}
