@@ -1,174 +1,192 @@
-// Command steps measures the loop: orders that go through four durable steps
-// (placed, reserved, paid, shipped, confirmed), each a message to the next and a
-// row in the database, on the embedded broker and SQLite with every write synced.
+// Command steps measures the framework's loop: orders that go through four durable
+// steps (placed, reserved, paid, shipped, confirmed), each an event to the next and
+// a row in the database, with every write synced.
+//
+// With --fill N it measures nothing: it stores N orders that are over, as a shop has
+// them that has run for long, for a measurement on the same --dir that follows.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/pprof"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/tutti-go/tutti/bench/load"
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
 )
 
-// step is an order at one of its steps.
-type step struct {
-	ID       string `json:"id"`
-	SKU      string `json:"sku"`
-	Quantity int    `json:"quantity"`
-	Amount   int64  `json:"amount"`
-	Customer string `json:"customer"`
-	Status   string `json:"status"`
+// tuning is the flags of this program.
+type tuning struct {
+	batch      int
+	partitions int
+	instances  int
+	fill       int
 }
-
-func (s step) Key() string { return s.ID }
-
-func contract(name string) event.Contract {
-	return event.Contract{Type: "bench." + name, Version: 1, Topic: event.Topic{Name: "bench." + name}}
-}
-
-type (
-	placed    struct{ step }
-	reserved  struct{ step }
-	paid      struct{ step }
-	shipped   struct{ step }
-	confirmed struct{ step }
-)
-
-func (placed) Contract() event.Contract    { return contract("placed") }
-func (reserved) Contract() event.Contract  { return contract("reserved") }
-func (paid) Contract() event.Contract      { return contract("paid") }
-func (shipped) Contract() event.Contract   { return contract("shipped") }
-func (confirmed) Contract() event.Contract { return contract("confirmed") }
 
 func main() {
-	inFlight := flag.Int("in-flight", 4000, "orders under way at once")
-	duration := flag.Duration("for", 10*time.Second, "how long to measure")
-	warm := flag.Duration("warm", 3*time.Second, "how long to run before")
-	batch := flag.Int("batch", 0, "records a transaction")
-	dir := flag.String("dir", "", "data directory; default: a temporary one")
-	profile := flag.String("cpuprofile", "", "write a CPU profile there")
-	flag.Parse()
-	if err := run(*inFlight, *batch, *warm, *duration, *dir, *profile); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	var t tuning
+	flag.IntVar(&t.batch, "batch", 0, "handle at most `N` records in a transaction; 0 is the framework's default")
+	flag.IntVar(&t.partitions, "partitions", 1, "give each topic `N` partitions")
+	flag.IntVar(&t.instances, "instances", 1, "run the service `N` times on one database, which has to be PostgreSQL")
+	flag.IntVar(&t.fill, "fill", 0, "store `N` orders and events of old, and end")
+	flag.StringVar(&prefix, "prefix", prefix, "begin the names of topics with `TEXT`, for a Kafka that others use too")
+	slog.SetLogLoggerLevel(slog.LevelWarn)
+	load.Main(func(ctx context.Context, s load.Settings) (load.System, error) {
+		b, err := start(ctx, s, t)
+		if err != nil {
+			return load.System{}, errors.Join(err, b.close())
+		}
+		if t.fill > 0 {
+			if err := errors.Join(b.fill(ctx, t.fill), b.close()); err != nil {
+				fmt.Fprintln(os.Stderr, "steps:", err)
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
+		return load.System{Order: b.order, Count: b.count, Close: b.close}, nil
+	})
+}
+
+// bench is the system: a broker, a service, and the reader that tells the driver
+// which orders are confirmed.
+type bench struct {
+	settings load.Settings
+	bus      *kafka.Bus
+	services []*service.Service
+	waiting  load.Waiting
+	stop     context.CancelFunc
+	ended    chan error
+	running  int
+	closers  []func() error
+}
+
+func start(ctx context.Context, s load.Settings, t tuning) (*bench, error) {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	b := &bench{settings: s, stop: stop, ended: make(chan error, t.instances+1)}
+	if len(s.Brokers) == 0 {
+		broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(s.Dir, "broker")})
+		if err != nil {
+			return b, err
+		}
+		b.closers = append(b.closers, broker.Close)
+		s.Brokers = broker.Addrs()
+	}
+	var err error
+	if b.bus, err = kafka.Connect(ctx, kafka.Config{Brokers: s.Brokers, Partitions: t.partitions}); err != nil {
+		return b, err
+	}
+	b.closers = append(b.closers, func() error { b.bus.Close(); return nil })
+	if s.Database == "" {
+		s.Database = "sqlite:" + filepath.Join(s.Dir, "orders.db")
+	}
+	for range t.instances {
+		svc := service.New(prefix+"-orders", b.bus, service.Config{Database: s.Database, Batch: t.batch, Shared: t.instances > 1})
+		register(svc)
+		if err := b.run(ctx, running, svc); err != nil {
+			return b, err
+		}
+	}
+	return b, b.watch(ctx, running)
+}
+
+// run runs a service until the end, and returns once it is ready.
+func (b *bench) run(ctx, running context.Context, svc *service.Service) error {
+	b.services = append(b.services, svc)
+	b.running++
+	go func() { b.ended <- svc.Run(running) }()
+	select {
+	case <-svc.Ready():
+		return nil
+	case err := <-b.ended:
+		b.running--
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
-func run(inFlight, batch int, warm, duration time.Duration, dir, profile string) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if dir == "" {
-		var err error
-		if dir, err = os.MkdirTemp("", "steps"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-	}
-	slog.SetLogLoggerLevel(slog.LevelWarn)
-	broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(dir, "broker")})
+// watch ends the orders that the log says are confirmed, from its present end on.
+func (b *bench) watch(ctx, running context.Context) error {
+	bounds, err := b.bus.Bounds(ctx, "", []string{topic().Name})
 	if err != nil {
 		return err
 	}
-	defer broker.Close()
-	bus, err := kafka.Connect(ctx, kafka.Config{Brokers: broker.Addrs()})
+	from := map[event.Partition]int64{}
+	for p, at := range bounds {
+		from[p] = at.End
+	}
+	log, err := b.bus.Reader("bench", from)
 	if err != nil {
 		return err
 	}
-	defer bus.Close()
-
-	var waiting sync.Map // order id → channel closed at its end
-	s := service.New("orders", bus, service.Config{Database: "sqlite:" + filepath.Join(dir, "orders.db"), Batch: batch})
-	s.Migrations(schema)
-	register(s)
-	end := service.New("end", bus, service.Config{Database: "sqlite:" + filepath.Join(dir, "end.db"), Batch: batch})
-	event.OnBatch(end, func(_ context.Context, _ *store.Tx, ms []event.Message[confirmed]) error {
-		for _, m := range ms {
-			if done, ok := waiting.LoadAndDelete(m.Body.ID); ok {
-				close(done.(chan struct{}))
+	b.closers = append(b.closers, func() error { log.Close(context.Background()); return nil })
+	b.running++
+	go func() {
+		for {
+			fetched, err := log.Poll(running, 10_000)
+			if err != nil {
+				if running.Err() != nil {
+					err = nil
+				}
+				b.ended <- err
+				return
+			}
+			for _, f := range fetched {
+				for _, r := range f.Records {
+					if isConfirmed(r.Record) {
+						b.waiting.End(string(r.Key))
+					}
+				}
 			}
 		}
-		return nil
-	})
-	ended := make(chan error, 2)
-	for _, svc := range []*service.Service{s, end} {
-		go func() { ended <- svc.Run(ctx) }()
-		select {
-		case <-svc.Ready():
-		case err := <-ended:
-			return err
-		}
-	}
-	var n, measured atomic.Int64
-	var measuring atomic.Bool
-	var mu sync.Mutex
-	var took []time.Duration
-	var wg sync.WaitGroup
-	for range inFlight {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				id := fmt.Sprintf("o-%d-%d", os.Getpid(), n.Add(1))
-				done := make(chan struct{})
-				waiting.Store(id, done)
-				begin := time.Now()
-				err := s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-					return event.Publish(ctx, tx, placed{step{ID: id, SKU: "sku-1", Quantity: 2, Amount: 4200, Customer: "cust-77"}})
-				})
-				if err != nil {
-					continue
-				}
-				select {
-				case <-done:
-				case <-ctx.Done():
-					return
-				}
-				if measuring.Load() {
-					measured.Add(1)
-					mu.Lock()
-					took = append(took, time.Since(begin))
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	time.Sleep(warm)
-	if profile != "" {
-		f, err := os.Create(profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
-	before := s.Status()
-	measuring.Store(true)
-	time.Sleep(duration)
-	measuring.Store(false)
-	after := s.Status()
-	cancel()
-	wg.Wait()
-	slices.Sort(took)
-	if len(took) == 0 {
-		return fmt.Errorf("no order was confirmed in %v", duration)
-	}
-	fmt.Printf("%d in flight: %.0f orders/s, p50 %v, p99 %v; %.0f transactions/s, %.0f records each\n", inFlight,
-		float64(measured.Load())/duration.Seconds(), took[len(took)/2].Round(time.Millisecond), took[len(took)*99/100].Round(time.Millisecond),
-		float64(after.Transactions-before.Transactions)/duration.Seconds(), float64(after.Handled-before.Handled)/float64(after.Transactions-before.Transactions))
-	<-ended
-	<-ended
+	}()
 	return nil
+}
+
+// order is a request to the service, in its next transaction.
+func (b *bench) order(ctx context.Context, id string) error {
+	wait := b.waiting.Begin(id)
+	s := b.services[len(id)%len(b.services)]
+	err := s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return event.Publish(ctx, tx, placed{step{ID: id, SKU: "sku-1", Quantity: 2, Amount: 4200, Customer: "cust-77", Status: "placed"}})
+	})
+	if err != nil {
+		return err
+	}
+	return wait(ctx)
+}
+
+func (b *bench) count() map[string]float64 {
+	counts := map[string]float64{}
+	for _, s := range b.services {
+		st := s.Status()
+		counts["transactions"] += float64(st.Transactions)
+		counts["records"] += float64(st.Handled)
+	}
+	return counts
+}
+
+func (b *bench) close() error {
+	b.stop()
+	var errs []error
+	for range b.running {
+		select {
+		case err := <-b.ended:
+			errs = append(errs, err)
+		case <-time.After(20 * time.Second):
+			errs = append(errs, errors.New("stop services: one does not end"))
+		}
+	}
+	for i := len(b.closers) - 1; i >= 0; i-- {
+		errs = append(errs, b.closers[i]())
+	}
+	return errors.Join(errs...)
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"testing/fstest"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/store"
+)
+
+// step is an order at one of its steps.
+type step struct {
+	ID       string `json:"id"`
+	SKU      string `json:"sku"`
+	Quantity int    `json:"quantity"`
+	Amount   int64  `json:"amount"`
+	Customer string `json:"customer"`
+	Status   string `json:"status"`
+}
+
+func (s step) Key() string { return s.ID }
+
+var prefix = "bench"
+
+func topic() event.Topic { return event.Topic{Name: prefix + ".order"} }
+
+func contract(name string) event.Contract {
+	return event.Contract{Type: "bench.order." + name, Version: 1, Topic: topic()}
+}
+
+type (
+	placed    struct{ step }
+	reserved  struct{ step }
+	paid      struct{ step }
+	shipped   struct{ step }
+	confirmed struct{ step }
+)
+
+func (placed) Contract() event.Contract    { return contract("placed") }
+func (reserved) Contract() event.Contract  { return contract("reserved") }
+func (paid) Contract() event.Contract      { return contract("paid") }
+func (shipped) Contract() event.Contract   { return contract("shipped") }
+func (confirmed) Contract() event.Contract { return contract("confirmed") }
+
+const confirmedType = "bench.order.confirmed"
+
+// isConfirmed looks at the type only: the driver is not what is measured.
+func isConfirmed(r event.Record) bool {
+	for _, h := range r.Headers {
+		if h.Key == "ce_type" {
+			return string(h.Value) == confirmedType
+		}
+	}
+	return false
+}
+
+var schema = fstest.MapFS{"0001_orders.sql": {Data: []byte(
+	`CREATE TABLE orders (id TEXT PRIMARY KEY, status TEXT NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL, amount BIGINT NOT NULL, customer TEXT NOT NULL)`)}}
+
+func register(s *service.Service) {
+	s.Migrations(schema)
+	event.Publishes[placed](s)
+	event.Publishes[reserved](s)
+	event.Publishes[paid](s)
+	event.Publishes[shipped](s)
+	event.Publishes[confirmed](s)
+	event.On(s, reserve)
+	event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[reserved]) error {
+		return advance(ctx, tx, m.Body.step, "paid", func(o step) event.Body { return paid{o} })
+	})
+	event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[paid]) error {
+		return advance(ctx, tx, m.Body.step, "shipped", func(o step) event.Body { return shipped{o} })
+	})
+	event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[shipped]) error {
+		return advance(ctx, tx, m.Body.step, "confirmed", func(o step) event.Body { return confirmed{o} })
+	})
+}
+
+func reserve(ctx context.Context, tx *store.Tx, m event.Message[placed]) error {
+	o := m.Body.step
+	o.Status = "reserved"
+	if err := tx.Exec(ctx, `INSERT INTO orders (id, status, sku, quantity, amount, customer) VALUES ($1, $2, $3, $4, $5, $6)`,
+		o.ID, o.Status, o.SKU, o.Quantity, o.Amount, o.Customer); err != nil {
+		return err
+	}
+	return event.Publish(ctx, tx, reserved{o})
+}
+
+func advance(ctx context.Context, tx *store.Tx, o step, status string, next func(step) event.Body) error {
+	o.Status = status
+	if err := tx.Exec(ctx, `UPDATE orders SET status = $1 WHERE id = $2`, status, o.ID); err != nil {
+		return err
+	}
+	return event.Publish(ctx, tx, next(o))
+}
