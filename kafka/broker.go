@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,7 @@ const embeddedID = "tutti"
 // Broker is a Kafka-compatible broker in this process: franz-go's kfake.
 type Broker struct {
 	cluster *kfake.Cluster
+	log     *logFiles // nil: not synced
 	release func() error
 }
 
@@ -44,10 +46,9 @@ type Network = kfake.VirtualNetwork
 func Embed(cfg BrokerConfig) (*Broker, error) {
 	b := &Broker{release: func() error { return nil }}
 	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.ClusterID(embeddedID), kfake.DefaultNumPartitions(1), kfake.Ports(cfg.Port)}
+	listen := net.Listen
 	if cfg.Network != nil {
-		opts = append(opts, kfake.ListenFn(cfg.Network.Listen))
-	} else {
-		opts = append(opts, kfake.ListenFn(func(network, address string) (net.Listener, error) { return net.Listen(network, address) }))
+		listen = cfg.Network.Listen
 	}
 	if cfg.Dir != "" {
 		if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
@@ -58,11 +59,19 @@ func Embed(cfg BrokerConfig) (*Broker, error) {
 			return nil, fmt.Errorf("start embedded broker on %s: %w", cfg.Dir, err)
 		}
 		b.release = release
-		opts = append(opts, kfake.DataDir(filepath.Join(cfg.Dir, "log")))
+		dir := filepath.Join(cfg.Dir, "log")
+		opts = append(opts, kfake.DataDir(dir))
 		if !cfg.Unsynced {
-			opts = append(opts, kfake.SyncWrites())
+			b.log = newLogFiles(dir, cmp.Or(cfg.Logger, slog.Default()))
 		}
 	}
+	opts = append(opts, kfake.ListenFn(func(network, address string) (net.Listener, error) {
+		l, err := listen(network, address)
+		if err != nil || b.log == nil {
+			return l, err
+		}
+		return durable{l, b.log}, nil
+	}))
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start embedded broker: %w", err), b.release())
@@ -80,5 +89,8 @@ func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 // Close stops the broker; what it acknowledged is on disk.
 func (b *Broker) Close() error {
 	b.cluster.Close()
+	if b.log != nil {
+		b.log.close()
+	}
 	return b.release()
 }
