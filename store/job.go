@@ -165,11 +165,14 @@ func (s *Store) Jobs(ctx context.Context, limit int) ([]Job, error) {
 	return jobs, nil
 }
 
-// ReviveJob makes a dead job due now, with all its attempts before it. It reports
-// whether there was one.
+// ReviveJob makes a dead job due now, on this instance, with all its attempts before
+// it. It reports whether there was one.
 func (tx *Tx) ReviveJob(ctx context.Context, kind, id string) (bool, error) {
-	n, err := tx.Affected(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0 WHERE kind = $2 AND id = $3 AND state = 'dead'`,
-		millis(tx.now), kind, id)
+	if tx.s.lane == nil {
+		return false, fmt.Errorf("revive job %s %s: no lane is held", kind, id)
+	}
+	n, err := tx.Affected(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0, lane = $2 WHERE kind = $3 AND id = $4 AND state = 'dead'`,
+		millis(tx.now), tx.s.lane.Number, kind, id)
 	if err != nil {
 		return false, fmt.Errorf("revive job %s %s: %w", kind, id, err)
 	}

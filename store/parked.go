@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ type Parked struct {
 	Offset   int64
 	State    State
 	Attempts int
-	Due      time.Time
+	Due      time.Time // of a dead letter: when it died
 	Since    time.Time
 	Error    string
 	Record   event.Record // the bytes as they were read
@@ -43,11 +44,20 @@ const parkedColumns = `topic, part, pos, msgkey, state, attempts, due, since, er
 func (tx *Tx) Park(ctx context.Context, p Parked) error {
 	if err := tx.Exec(ctx, `INSERT INTO tutti_parked (`+parkedColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (topic, part, pos) DO NOTHING`,
-		p.Topic, p.Number, p.Offset, notNil(p.Record.Key), string(p.State), p.Attempts, millis(p.Due), millis(tx.now), clip(p.Error),
+		p.Topic, p.Number, p.Offset, notNil(p.Record.Key), string(p.State), p.Attempts, tx.dueOf(p), millis(tx.now), clip(p.Error),
 		appendHeaders(nil, p.Record.Headers), notNil(p.Record.Value)); err != nil {
 		return fmt.Errorf("park %s@%d: %w", p.Partition, p.Offset, err)
 	}
 	return nil
+}
+
+// dueOf is what is stored as due: of a dead letter the time of its death, so that
+// one that has died again is another version.
+func (tx *Tx) dueOf(p Parked) int64 {
+	if p.State == StateDead {
+		return millis(tx.now)
+	}
+	return millis(p.Due)
 }
 
 func notNil(b []byte) []byte {
@@ -68,7 +78,7 @@ func (tx *Tx) Unpark(ctx context.Context, p event.Partition, offset int64) error
 // Repark stores the outcome of another attempt.
 func (tx *Tx) Repark(ctx context.Context, p Parked) error {
 	if err := tx.Exec(ctx, `UPDATE tutti_parked SET state = $1, attempts = $2, due = $3, error = $4 WHERE topic = $5 AND part = $6 AND pos = $7`,
-		string(p.State), p.Attempts, millis(p.Due), clip(p.Error), p.Topic, p.Number, p.Offset); err != nil {
+		string(p.State), p.Attempts, tx.dueOf(p), clip(p.Error), p.Topic, p.Number, p.Offset); err != nil {
 		return fmt.Errorf("park %s@%d again: %w", p.Partition, p.Offset, err)
 	}
 	return nil
@@ -155,18 +165,18 @@ func (s *Store) DueParked(ctx context.Context, now time.Time, limit int) ([]Park
 
 // Selection picks parked records. Empty fields pick all.
 type Selection struct {
-	State  State
-	Topic  string
-	Key    string
-	Error  string // a part of the error's text
-	Offset *int64 // with Topic: one record of each partition
-	Limit  int    // 0 means 1000
+	State     State
+	Topic     string
+	Partition *int32
+	Key       string
+	Error     string // a part of the error's text, in upper or lower case
+	Offset    *int64 // with Topic: one record of each partition
+	Limit     int    // 0 means 1000
 }
 
-// ListParked returns the parked records of a selection, in the order of the log.
-func (s *Store) ListParked(ctx context.Context, sel Selection) ([]Parked, error) {
-	var where []string
-	var args []any
+// where returns the selection as a condition of SQL, and its arguments.
+func (sel Selection) where() (string, []any) {
+	where, args := []string{"1 = 1"}, []any{}
 	pick := func(condition string, arg any) {
 		args = append(args, arg)
 		where = append(where, fmt.Sprintf(condition, len(args)))
@@ -177,25 +187,28 @@ func (s *Store) ListParked(ctx context.Context, sel Selection) ([]Parked, error)
 	if sel.Topic != "" {
 		pick("topic = $%d", sel.Topic)
 	}
+	if sel.Partition != nil {
+		pick("part = $%d", *sel.Partition)
+	}
 	if sel.Key != "" {
 		pick("msgkey = $%d", []byte(sel.Key))
 	}
 	if sel.Error != "" {
-		pick(`error LIKE $%d ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(sel.Error)+"%")
+		text := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(sel.Error)
+		pick(`LOWER(error) LIKE LOWER($%d) ESCAPE '\'`, "%"+text+"%")
 	}
 	if sel.Offset != nil {
 		pick("pos = $%d", *sel.Offset)
 	}
-	query := `SELECT ` + parkedColumns + ` FROM tutti_parked`
-	if len(where) > 0 {
-		query += " WHERE " + strings.Join(where, " AND ")
-	}
-	limit := sel.Limit
-	if limit == 0 {
-		limit = 1000
-	}
-	args = append(args, limit)
-	out, err := Collect(ctx, s.Reader(), scanParked, fmt.Sprintf("%s ORDER BY topic, part, pos LIMIT $%d", query, len(args)), args...)
+	return strings.Join(where, " AND "), args
+}
+
+// ListParked returns the parked records of a selection, in the order of the log.
+func (s *Store) ListParked(ctx context.Context, sel Selection) ([]Parked, error) {
+	where, args := sel.where()
+	args = append(args, cmp.Or(sel.Limit, 1000))
+	out, err := Collect(ctx, s.Reader(), scanParked, fmt.Sprintf(`SELECT `+parkedColumns+` FROM tutti_parked
+		WHERE %s ORDER BY topic, part, pos LIMIT $%d`, where, len(args)), args...)
 	if err != nil {
 		return nil, fmt.Errorf("list parked records: %w", err)
 	}
@@ -215,9 +228,12 @@ func (tx *Tx) changeDead(ctx context.Context, verb, query string, p event.Partit
 	return nil
 }
 
-// Redrive makes a dead letter due now, with all its attempts before it.
+// Redrive makes a dead letter due now, with all its attempts before it. Where an
+// earlier record of its key is parked, it waits behind that one.
 func (tx *Tx) Redrive(ctx context.Context, p event.Partition, offset int64) error {
-	return tx.changeDead(ctx, "redrive", `UPDATE tutti_parked SET state = 'retry', attempts = 0, due = $4
+	return tx.changeDead(ctx, "redrive", `UPDATE tutti_parked SET attempts = 0, due = $4, state = CASE WHEN LENGTH(msgkey) > 0 AND EXISTS (
+			SELECT 1 FROM tutti_parked AS earlier WHERE earlier.topic = tutti_parked.topic AND earlier.part = tutti_parked.part
+			AND earlier.msgkey = tutti_parked.msgkey AND earlier.pos < tutti_parked.pos) THEN 'waiting' ELSE 'retry' END
 		WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'dead'`, p, offset, millis(tx.now))
 }
 
