@@ -40,6 +40,7 @@ type loop struct {
 	gaps       map[string]bool
 	rest       *inputs   // of a batch that took too long for one transaction
 	held       time.Time // when the last transaction committed
+	counted    time.Time // when parked records were counted because they were too many
 
 	mu    sync.Mutex
 	first map[event.Partition]int64 // where partitions without a position begin
@@ -47,11 +48,12 @@ type loop struct {
 	due   bool                      // something has become due
 	ends  map[event.Partition]end
 
-	busy   atomic.Int64                   // when the current transaction began, ms; 0: none
-	doing  atomic.Pointer[event.Envelope] // what is being handled, where it is a record
-	id     atomic.Value                   // string: of the loop's goroutine, in stacks
-	ill    atomic.Pointer[illness]        // why the database takes no transactions
-	totals totals
+	busy    atomic.Int64                   // when the current transaction began, ms; 0: none
+	doing   atomic.Pointer[event.Envelope] // what is being handled, where it is a record
+	id      atomic.Value                   // string: of the loop's goroutine, in stacks
+	ill     atomic.Pointer[illness]        // why the database takes no transactions
+	stalled atomic.Pointer[fullness]       // why no more records are read
+	totals  totals
 }
 
 // end is how far the log of a partition is known to go, and how far it is handled.
@@ -116,7 +118,7 @@ func (l *loop) gather(ctx, hard context.Context) (*inputs, error) {
 		fetched, stopping = nil, nil // only what is under way
 		in.deliveries = nil          // read again at the next start
 	}
-	if l.parked >= l.s.cfg.Parked {
+	if l.full(hard) {
 		fetched = nil // until some have been handled or discarded
 	}
 	if in.empty() {
@@ -179,6 +181,9 @@ func (l *loop) idle(ctx context.Context) time.Duration {
 	}
 	if !l.next.IsZero() {
 		d = min(d, max(0, time.Until(l.next)))
+	}
+	if l.stalled.Load() != nil {
+		d = min(d, recountEvery)
 	}
 	if ctx.Err() != nil {
 		d = min(d, 5*time.Millisecond)

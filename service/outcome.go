@@ -27,7 +27,10 @@ func (b *batch) retry(p store.Parked) error {
 		m := b.l.decode(p.Partition, p.Offset, p.Record)
 		failure := m.err
 		b.l.doing.Store(&m.env)
-		if failure == nil && m.binding != nil {
+		if failure == nil && m.binding == nil { // it was read when there was one: it must not vanish
+			failure = event.Reject(fmt.Errorf("service %s has no handler for %s any more: bring it back and redrive this record, or discard it", b.l.s.name, m.env.Type))
+		}
+		if failure == nil {
 			b.counts.Redelivered++
 			var broken error
 			if failure, broken = b.savepoint(m.binding, event.Received{Envelope: m.env, Body: m.body}); broken != nil {

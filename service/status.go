@@ -73,6 +73,10 @@ func (s *Service) Status() Status {
 		st.Ready = false
 		st.Problems = append(st.Problems, fmt.Sprintf("one transaction has been running for %v: %s", d, what))
 	}
+	if f := l.stalled.Load(); f != nil {
+		st.Ready = false
+		st.Problems = append(st.Problems, f.String(s))
+	}
 	var since time.Time
 	var trouble error
 	st.Resent = l.relay.resent.Load()
