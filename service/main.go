@@ -28,6 +28,7 @@ import (
 //	--broker-port PORT    where an embedded broker listens; 0 takes a free port (0)
 //	--data DIR            where database and embedded broker keep their data (data)
 //	--http ADDRESS        where to serve HTTP, as host:port (127.0.0.1:8080)
+//	--admin ADDRESS       where to serve operators, as host:port; off without it: see [AdminOf]
 //	--log-level LEVEL     debug, info, warn or error (info)
 //	--recover HOW         rewind or skip: see [Recovery]; for one start, after a refusal
 //
@@ -50,6 +51,7 @@ type settings struct {
 	bus      bus.Settings
 	data     string
 	http     string
+	admin    string
 	logLevel string
 	level    slog.Level
 	recovery string
@@ -61,6 +63,8 @@ func (set *settings) bind(f *cli.Flags) {
 	set.bus.BindTopics(f)
 	f.StringVar(&set.data, "data", "data", "keep database and log in this `DIR`")
 	f.StringVar(&set.http, "http", "127.0.0.1:8080", "serve HTTP at this `ADDRESS`; port 0 takes a free one")
+	f.StringVar(&set.admin, "admin", "", "serve operators (tutti deadletters, jobs, lag) at this `ADDRESS`, as 127.0.0.1:9090; port 0 takes a free one. "+
+		"It asks nobody who they are: keep it on this machine")
 	f.StringVar(&set.logLevel, "log-level", "info", "log from this `LEVEL` on: debug, info, warn or error")
 	f.StringVar(&set.recovery, "recover", "", "start although database and log do not fit: `HOW` is rewind or skip")
 }
@@ -100,6 +104,14 @@ func (set *settings) serve(ctx context.Context, s *Service) error {
 	if err != nil {
 		return err
 	}
+	said := []any{"http", web.URL(), "data", set.data}
+	var private *listen.Server
+	if set.admin != "" {
+		if private, err = listen.Private(set.admin, s.Admin(), s.log); err != nil {
+			return errors.Join(err, web.Close())
+		}
+		said = append(said, "admin", private.URL())
+	}
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
 	running, stopRunning := context.WithCancel(context.WithoutCancel(ctx))
@@ -112,12 +124,24 @@ func (set *settings) serve(ctx context.Context, s *Service) error {
 	go func() {
 		select {
 		case <-s.Ready():
-			s.log.Info("ready", "http", web.URL(), "data", set.data)
+			s.log.Info("ready", said...)
 		case <-serving.Done():
 		}
 	}()
 	const drain = 5 * time.Second // for requests; what the service has under way has Config.Drain
+	administered := make(chan error, 1)
+	go func() {
+		if private != nil {
+			err := private.Run(serving, drain)
+			stopServing()
+			administered <- err
+			return
+		}
+		administered <- nil
+	}()
 	err = web.Run(serving, drain)
+	stopServing()
+	err = errors.Join(err, <-administered)
 	stopRunning()
 	return errors.Join(err, <-ended)
 }

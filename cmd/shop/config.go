@@ -21,6 +21,7 @@ import (
 type config struct {
 	data     string
 	http     string
+	admin    string
 	bus      bus.Settings
 	services []string
 	peers    map[string]string
@@ -46,6 +47,8 @@ func (c *config) common(flags *pflag.FlagSet) {
 func (c *config) serving(flags *pflag.FlagSet) {
 	flags.StringVar(&c.data, "data", "data", "keep databases and log in this `DIR`")
 	flags.StringVar(&c.http, "http", "127.0.0.1:8080", "serve HTTP at this `ADDRESS`; port 0 takes a free one")
+	flags.StringVar(&c.admin, "admin", "", "serve operators (tutti deadletters, jobs, lag) at this `ADDRESS`, as 127.0.0.1:9090; port 0 takes a free one. "+
+		"It asks nobody who they are: keep it on this machine")
 	flags.StringSliceVar(&c.services, "services", nil, "run only these services of "+strings.Join(names(), ", "))
 	flags.StringToStringVar(&c.peers, "peer", nil, "pass requests for a service that runs elsewhere on, as `SERVICE=URL,…`")
 	flags.Float64Var(&c.traffic, "traffic", 3, "place `N` demonstration orders a second; 0 for none")
@@ -63,6 +66,7 @@ func (c *config) validate() error {
 	}
 	check(c.data != "", "--data is empty, want a directory")
 	check(isAddress(c.http), "--http is %q, want host:port", c.http)
+	check(c.admin == "" || isAddress(c.admin), "--admin is %q, want host:port", c.admin)
 	errs = append(errs, c.bus.Check())
 	for i, s := range c.services {
 		check(slices.Contains(names(), s), "--services has %q, want some of %s", s, strings.Join(names(), ", "))

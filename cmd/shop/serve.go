@@ -59,14 +59,23 @@ func serve(ctx context.Context, cfg config, out output) (err error) {
 		return errors.Join(err, web.Close())
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	private, err := s.private()
+	if err != nil {
+		return errors.Join(err, web.Close())
+	}
 	err = s.run(ctx, func(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return web.Run(ctx, drain) })
+		admin := ""
+		if private != nil {
+			admin = private.URL()
+			group.Go(func() error { return private.Run(ctx, drain) })
+		}
 		group.Go(func() error {
 			if s.ready(ctx) != nil {
 				return nil // stopped before
 			}
-			s.announce(out, web.URL())
+			s.announce(out, web.URL(), admin)
 			if cfg.traffic > 0 {
 				group.Go(func() error { newTraffic(web.URL(), cfg.traffic, log).run(ctx); return nil })
 			}
@@ -84,15 +93,24 @@ func serve(ctx context.Context, cfg config, out output) (err error) {
 	return err
 }
 
+// private starts to listen where operators ask, if they may: nil otherwise.
+func (s *shop) private() (*listen.Server, error) {
+	if s.cfg.admin == "" {
+		return nil, nil
+	}
+	return listen.Private(s.cfg.admin, service.AdminOf(s.services...), s.log)
+}
+
 // announce prints where things are.
-func (s *shop) announce(out output, base string) {
+func (s *shop) announce(out output, base, admin string) {
 	if s.cfg.json {
 		_ = json.NewEncoder(out.stdout).Encode(struct { // as good as any print
 			HTTP     string   `json:"http"`
+			Admin    string   `json:"admin,omitempty"`
 			Brokers  []string `json:"brokers"`
 			Data     string   `json:"data"`
 			Services []string `json:"services"`
-		}{base, s.bus.Brokers, s.cfg.data, s.cfg.services})
+		}{base, admin, s.bus.Brokers, s.cfg.data, s.cfg.services})
 		return
 	}
 	broker := "embedded"
@@ -102,6 +120,9 @@ func (s *shop) announce(out output, base string) {
 	fmt.Fprintf(out.stdout, "Running %s.\n", strings.Join(s.cfg.services, ", "))
 	fmt.Fprintf(out.stdout, "  shop    %s\n", base)
 	fmt.Fprintf(out.stdout, "  broker  %s (%s)\n", strings.Join(s.bus.Brokers, ", "), broker)
+	if admin != "" {
+		fmt.Fprintf(out.stdout, "  admin   %s (for tutti --admin)\n", admin)
+	}
 	fmt.Fprintf(out.stdout, "  data    %s\n", s.cfg.data)
 	fmt.Fprintln(out.stdout, "Ctrl-C stops it.")
 }
