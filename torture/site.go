@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// site is a shop made of processes.
+type site struct {
+	bin, dir  string
+	processes []*process
+	doors     map[string][]string // where a service answers, by its name
+	verify    []string            // arguments that tell shop verify where all is
+	whole     bool                // one process holds everything, so that verify can look whenever it is down
+}
+
+var services = []string{"storefront", "catalog", "customer", "order", "inventory", "payment", "shipping", "notification"}
+
+// layouts are the ways to spread the shop over processes.
+var layouts = map[string]func(*site, *settings) error{
+	"one":  (*site).one,
+	"each": (*site).each,
+}
+
+// newSite builds the commands and lays the processes out. Nothing runs yet.
+func newSite(ctx context.Context, set *settings, dir string) (*site, error) {
+	s := &site{bin: filepath.Join(dir, "bin"), dir: dir, doors: map[string][]string{}}
+	for _, d := range []string{s.bin, s.logs(), s.data()} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return nil, fmt.Errorf("make directories: %w", err)
+		}
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-o", s.bin+string(filepath.Separator), module+"/cmd/shop", module+"/cmd/tutti")
+	if said, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the commands: %w\n%s", err, said)
+	}
+	s.verify = []string{"--data", s.data()}
+	if len(set.kafka) > 0 {
+		s.verify = append(s.verify, "--brokers", strings.Join(set.kafka, ","))
+	}
+	return s, layouts[set.layout](s, set)
+}
+
+const module = "github.com/tutti-go/tutti"
+
+func (s *site) data() string { return filepath.Join(s.dir, "data") }
+func (s *site) logs() string { return filepath.Join(s.dir, "log") }
+
+// one is the whole shop in one process.
+func (s *site) one(set *settings) error {
+	ports, err := freePorts(1)
+	if err != nil {
+		return err
+	}
+	args := []string{}
+	if len(set.kafka) > 0 {
+		args = append(args, "--brokers", strings.Join(set.kafka, ","))
+	}
+	s.whole = len(set.kafka) == 0
+	s.shop("shop", ports[0], services, args...)
+	return nil
+}
+
+// each is a process for each service, and one for the broker unless it is elsewhere.
+func (s *site) each(set *settings) error {
+	ports, err := freePorts(len(services) + 1)
+	if err != nil {
+		return err
+	}
+	brokers := strings.Join(set.kafka, ",")
+	if brokers == "" {
+		port := ports[len(services)]
+		s.add("broker", "tutti", "", "broker", "--data", s.data(), "--port", fmt.Sprint(port))
+		brokers = fmt.Sprintf("127.0.0.1:%d", port)
+	}
+	for i, name := range services {
+		s.shop(name, ports[i], []string{name}, "--services", name, "--brokers", brokers)
+	}
+	return nil
+}
+
+// shop adds a process of the shop that runs some services.
+func (s *site) shop(name string, port int, runs []string, args ...string) {
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	for _, service := range runs {
+		s.doors[service] = append(s.doors[service], "http://"+address)
+	}
+	s.add(name, "shop", "http://"+address, append([]string{"--data", s.data(), "--http", address, "--traffic", "0"}, args...)...)
+}
+
+func (s *site) add(name, command, url string, args ...string) {
+	s.processes = append(s.processes, &process{
+		name: name, path: filepath.Join(s.bin, command), args: args, url: url, log: filepath.Join(s.logs(), name+".log"),
+	})
+}
+
+// start starts all processes, and does not wait until they are ready.
+func (s *site) start() error {
+	for _, p := range s.processes {
+		if err := p.start(); err != nil {
+			s.abandon()
+			return err
+		}
+	}
+	return nil
+}
+
+// stop stops all processes as Ctrl-C does, the first, on which the others rest,
+// last.
+func (s *site) stop(ctx context.Context) error {
+	var errs []error
+	for _, p := range slices.Backward(s.processes) {
+		errs = append(errs, p.stop(ctx, time.Minute))
+	}
+	return errors.Join(errs...)
+}
+
+// abandon ends all processes at once, for good.
+func (s *site) abandon() {
+	for _, p := range s.processes {
+		p.abandon()
+	}
+}
+
+// faults are signs of broken programs in the logs.
+func (s *site) faults() error {
+	var errs []error
+	for _, p := range s.processes {
+		errs = append(errs, p.faults())
+	}
+	return errors.Join(errs...)
+}
