@@ -64,6 +64,8 @@ var rules = []rule{
 		"the tool serves every application, so it must not know the shop"},
 	{"cmd/shop", []string{"event", "job", "kafka", "problem", "service", "store", "internal/*", "shop/*"},
 		"a command wires everything"},
+	{"torture", []string{"service", "internal/*", "shop/*v1", "shop/verify"},
+		"it does to the shop what happens to processes, from outside: what it knows is what anybody is told"},
 	{"bench*", []string{"event", "job", "kafka", "problem", "service", "store", "shop/*", "internal/*"},
 		"benchmarks measure what users run"},
 	{"examples/*", []string{"event", "job", "kafka", "problem", "service", "store", "tuttitest", "examples/*"},
@@ -86,7 +88,7 @@ var outside = []struct {
 		"a driver is chosen by the store, not by services"},
 	{"database/sql*", []string{"store"},
 		"services write plain SQL through their transaction, where position and outbox are"},
-	{"github.com/spf13/*", []string{"internal/cli", "cmd/*"},
+	{"github.com/spf13/*", []string{"internal/cli", "cmd/*", "torture"},
 		"only commands have flags"},
 	{"github.com/mattn/go-isatty", []string{"cmd/*"},
 		"only commands have a terminal"},
@@ -99,6 +101,7 @@ var outside = []struct {
 // pkg is what go list says of a package.
 type pkg struct {
 	ImportPath   string
+	Name         string
 	Dir          string
 	GoFiles      []string
 	Imports      []string
@@ -112,7 +115,7 @@ func (p pkg) name() string {
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,TestGoFiles,XTestGoFiles", "./...")
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Dir,GoFiles,Imports,TestGoFiles,XTestGoFiles", "./...")
 	out, err := cmd.Output()
 	if err != nil {
 		var failed *exec.ExitError
@@ -185,13 +188,13 @@ func TestContractsAreData(t *testing.T) {
 
 // A package of the framework says in doc.go what it is for, what it guarantees,
 // what it does not do, how it behaves under concurrency, and how to test with it.
-// Other packages say in a comment what they are for.
+// Other packages and commands say in a comment what they are for.
 func TestDocs(t *testing.T) {
 	for _, p := range packages(t) {
 		if len(p.GoFiles) == 0 {
 			continue
 		}
-		if strings.Contains(p.name(), "/") {
+		if strings.Contains(p.name(), "/") || p.Name == "main" {
 			if !slices.ContainsFunc(p.GoFiles, func(f string) bool { return parse(t, filepath.Join(p.Dir, f)).Doc != nil }) {
 				t.Errorf("package %s has no comment that says what it is for", p.name())
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ type harm struct {
 	rng    *rand.Rand
 	client *http.Client // for looks, which must not take long
 	hits   tally
+	backs  sync.WaitGroup // watchers of processes that come back
 }
 
 // tally is what was hit.
@@ -29,6 +31,9 @@ type tally struct {
 	unsent   int // with committed events that Kafka had not acknowledged
 	behind   int // with records waiting
 	asked    int // with requests under way
+
+	mu      sync.Mutex
+	slowest time.Duration // from a start after a kill until ready
 }
 
 func newHarm(r *run) *harm {
@@ -45,6 +50,7 @@ func (h *harm) between(from, to time.Duration) time.Duration {
 
 // do does harm until the last kill, or the time, has come.
 func (h *harm) do(ctx context.Context) error {
+	defer h.backs.Wait()
 	var prior *process
 	for n := 1; !h.over(n); n++ {
 		victim, err := h.next(ctx, prior)
@@ -129,6 +135,7 @@ func (h *harm) kill(ctx context.Context, n int, victim *process) (bool, error) {
 		return false, err
 	}
 	h.hits.add(victim, before, asked)
+	h.backs.Go(func() { h.back(ctx, victim) })
 	if h.site.whole {
 		select {
 		case err = <-found:
@@ -138,6 +145,28 @@ func (h *harm) kill(ctx context.Context, n int, victim *process) (bool, error) {
 	}
 	h.say("%3d  kill -9 %s: %v, %d requests under way%s", n, victim.name, before, asked, state)
 	return true, err
+}
+
+// back notes how long a process takes to be ready after it was killed.
+func (h *harm) back(ctx context.Context, p *process) {
+	if p.url == "" {
+		return
+	}
+	pid := 0
+	for sleep(ctx, 20*time.Millisecond) {
+		if !p.up() {
+			continue
+		}
+		if pid = cmp.Or(pid, p.pid()); pid != p.pid() {
+			return // killed again
+		}
+		if look(ctx, h.client, p).ready {
+			h.hits.mu.Lock()
+			defer h.hits.mu.Unlock()
+			h.hits.slowest = max(h.hits.slowest, p.age())
+			return
+		}
+	}
 }
 
 // inspect looks at what a dead shop has left: its invariants hold at any moment.
@@ -182,8 +211,8 @@ func (t *tally) String() string {
 	for _, name := range sorted(t.victims) {
 		each = append(each, fmt.Sprintf("%s %d", name, t.victims[name]))
 	}
-	return fmt.Sprintf("%d kills (%s): %d while starting, %d with events unsent, %d with records waiting, %d with requests under way",
-		t.kills(), strings.Join(each, ", "), t.starting, t.unsent, t.behind, t.asked)
+	return fmt.Sprintf("%d kills (%s): %d while starting, %d with events unsent, %d with records waiting, %d with requests under way; ready again after %v at most",
+		t.kills(), strings.Join(each, ", "), t.starting, t.unsent, t.behind, t.asked, t.slowest.Round(100*time.Millisecond))
 }
 
 // sight is what a process says of itself.

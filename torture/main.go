@@ -28,6 +28,7 @@ func program(ctx context.Context, args []string, getenv func(string) string, std
 // settings are what the commands are told.
 type settings struct {
 	layout   string
+	bin      string // has the commands; empty builds them
 	kafka    []string
 	dir      string
 	keep     bool

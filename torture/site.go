@@ -37,15 +37,25 @@ func newSite(ctx context.Context, set *settings, dir string) (*site, error) {
 			return nil, fmt.Errorf("make directories: %w", err)
 		}
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", s.bin+string(filepath.Separator), module+"/cmd/shop", module+"/cmd/tutti")
-	if said, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the commands: %w\n%s", err, said)
+	if set.bin != "" {
+		s.bin = set.bin
+	} else if err := build(ctx, s.bin); err != nil {
+		return nil, err
 	}
 	s.verify = []string{"--data", s.data()}
 	if len(set.kafka) > 0 {
 		s.verify = append(s.verify, "--brokers", strings.Join(set.kafka, ","))
 	}
 	return s, layouts[set.layout](s, set)
+}
+
+// build builds the commands into a directory.
+func build(ctx context.Context, dir string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), module+"/cmd/shop", module+"/cmd/tutti")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the commands: %w\n%s", err, said)
+	}
+	return nil
 }
 
 const module = "github.com/tutti-go/tutti"
