@@ -64,7 +64,7 @@ func TestFinds(t *testing.T) {
 	set.dir = t.TempDir()
 	err := within(t.Context(), set, t.Output(), func(ctx context.Context, r *run) error {
 		return r.under(ctx, func(ctx context.Context) error {
-			slow := r.load.order(1_000_000) // not one that the load places
+			slow := r.load.order(1_000_000)                              // not one that the load places
 			slow.body.PaymentToken, slow.cancelled = "tok_down_9", false // its retries outlast our patience
 			if err := r.load.place(ctx, slow); err != nil {
 				return err
