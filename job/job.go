@@ -81,18 +81,21 @@ func Handle[A Args, R any](b Binder, cfg Config,
 			if err != nil {
 				return nil, err
 			}
-			return run(ctx, Call[A]{ID: id, Attempt: attempt, Args: args})
+			value, err := run(ctx, Call[A]{ID: id, Attempt: attempt, Args: args})
+			if err != nil {
+				return nil, err
+			}
+			return Result[A, R]{ID: id, Args: args, Value: value}, nil
 		},
 		Done: func(ctx context.Context, tx *store.Tx, id string, raw []byte, value any, failure error, _ time.Time) error {
+			if r, ok := value.(Result[A, R]); ok {
+				return done(ctx, tx, r)
+			}
 			args, err := decode[A](raw)
 			if err != nil {
 				return err
 			}
-			r := Result[A, R]{ID: id, Args: args, Err: failure}
-			if failure == nil {
-				r.Value, _ = value.(R) // nil, where R is an interface
-			}
-			return done(ctx, tx, r)
+			return done(ctx, tx, Result[A, R]{ID: id, Args: args, Err: failure})
 		},
 	})
 }
