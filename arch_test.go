@@ -36,6 +36,8 @@ var rules = []rule{
 		"any layer may give an error its kind"},
 	{"internal/bus", []string{"kafka", "internal/cli"},
 		"the settings of the bus are the same for every command"},
+	{"internal/kafkatest", []string{"event", "kafka"},
+		"tests of all packages find real Kafka in the same way"},
 	{"internal/*", nil,
 		"a helper that needs more of ours is a part of what it needs"},
 	{"kafka", []string{"event", "internal/*"},
@@ -94,7 +96,7 @@ var outside = []struct {
 		"only commands have a terminal"},
 	{"net/http/httptest", nil,
 		"a server for tests has no place in a program"},
-	{"testing*", []string{"tuttitest"},
+	{"testing*", []string{"tuttitest", "internal/kafkatest"},
 		"it adds flags to every program that imports it"},
 }
 

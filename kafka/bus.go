@@ -139,7 +139,7 @@ type Bounds struct {
 }
 
 // Bounds returns the bounds of all partitions of some topics, and what a group
-// committed there.
+// committed there, if one is named.
 func (b *Bus) Bounds(ctx context.Context, group string, topics []string) (map[event.Partition]Bounds, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()
@@ -161,9 +161,11 @@ func (b *Bus) Bounds(ctx context.Context, group string, topics []string) (map[ev
 	if err != nil {
 		return nil, fmt.Errorf("list last offsets: %w", b.explain(err))
 	}
-	committed, err := b.admin.FetchOffsets(ctx, group)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return nil, fmt.Errorf("fetch offsets of group %s: %w", group, b.explain(err))
+	var committed kadm.OffsetResponses
+	if group != "" {
+		if committed, err = b.admin.FetchOffsets(ctx, group); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			return nil, fmt.Errorf("fetch offsets of group %s: %w", group, b.explain(err))
+		}
 	}
 	starts.Each(func(o kadm.ListedOffset) {
 		bounds := Bounds{Start: o.Offset, Committed: -1}

@@ -148,7 +148,7 @@ func (c *Consumer) fatal(fetches kgo.Fetches) error {
 		case errors.Is(e.Err, kgo.ErrClientClosed):
 			return fmt.Errorf("poll group %s: %w", c.m.Group, e.Err)
 		case errors.Is(e.Err, kerr.TopicAuthorizationFailed), errors.Is(e.Err, kerr.GroupAuthorizationFailed):
-			return fmt.Errorf("poll %s as group %s: %w: the broker's access rules do not let this client read it", e.Topic, c.m.Group, e.Err)
+			return fmt.Errorf("poll %s as group %s: %w", e.Topic, c.m.Group, advice(ErrDenied, e.Err, "allow this client to Read both"))
 		}
 	}
 	return nil

@@ -33,13 +33,15 @@ func advice(kind, err error, format string, args ...any) error {
 // do. Errors that speak for themselves are returned as they are.
 func (b *Bus) explain(err error) error {
 	who := b.cfg.SASL
+	var noToken *tokenError
 	switch {
 	case err == nil, errors.Is(err, ErrUnreachable), errors.Is(err, ErrSecurity), errors.Is(err, ErrDenied):
 		return err
+	case errors.As(err, &noToken):
+		return advice(ErrSecurity, err, "there is no token to log in with")
+	case who.Mechanism == OAuthBearer && (errors.Is(err, kerr.SaslAuthenticationFailed) || strings.Contains(err.Error(), "oauth response")):
+		return advice(ErrSecurity, err, "the token is not accepted: check that it is valid now, and meant for this cluster (issuer, audience, scope)")
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
-		if who.Mechanism == OAuthBearer {
-			return advice(ErrSecurity, err, "the token is not accepted: check that it is valid now, and meant for this cluster (issuer, audience, scope)")
-		}
 		return advice(ErrSecurity, err, "%s with this password is not accepted: check name, password and mechanism", who)
 	case errors.Is(err, kerr.UnsupportedSaslMechanism), strings.Contains(err.Error(), "UNSUPPORTED_SASL_MECHANISM"):
 		return advice(ErrSecurity, err, "%s is not offered at this address: ask for the mechanism, or for the port of another listener", who.Mechanism)
@@ -68,7 +70,6 @@ func (b *Bus) explainTLS(err error) error {
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
 	switch {
 	case errors.As(err, &unknown):
 		return advice(ErrSecurity, err, "the broker's certificate is signed by nobody that is trusted here: name the file of its CA (TLS.CA, --tls-ca)")
@@ -78,7 +79,7 @@ func (b *Bus) explainTLS(err error) error {
 		return advice(ErrSecurity, err, "the broker's certificate is not valid")
 	case errors.As(err, &record):
 		return advice(ErrSecurity, err, "the broker does not speak TLS at this address: switch TLS off, or take the port that has it")
-	case errors.As(err, &alert):
+	case strings.Contains(err.Error(), "remote error: tls:"): // an alert, which has no exported type
 		return advice(ErrSecurity, err, "the broker refuses TLS with this client: it may want a certificate of the client's (TLS.Cert and TLS.Key, --tls-cert and --tls-key), or another one")
 	case strings.Contains(err.Error(), "tls alert record"): // the client has no type for it
 		return advice(ErrSecurity, err, "the broker speaks TLS at this address: switch TLS on (--tls)")

@@ -168,13 +168,19 @@ func (s SASL) mechanism() sasl.Mechanism {
 		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
 			token, err := s.Token(ctx)
 			if err != nil {
-				return oauth.Auth{}, fmt.Errorf("get a token for %s: %w", OAuthBearer, err)
+				return oauth.Auth{}, &tokenError{err}
 			}
 			return oauth.Auth{Token: token}, nil
 		})
 	}
 	return nil
 }
+
+// tokenError says that [SASL.Token] failed.
+type tokenError struct{ err error }
+
+func (e *tokenError) Error() string { return "get a token: " + e.err.Error() }
+func (e *tokenError) Unwrap() error { return e.err }
 
 func (s SASL) scram(context.Context) (scram.Auth, error) {
 	password, err := s.password()

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tutti-go/tutti/event"
 )
@@ -24,15 +26,15 @@ func (b *Bus) EnsureTopics(ctx context.Context, topics []event.Topic) error {
 	for i, t := range topics {
 		names[i] = t.Name
 	}
-	have, err := b.admin.ListTopics(ctx, names...)
+	have, err := b.look(ctx, names)
 	if err != nil {
-		return fmt.Errorf("list topics: %w", b.explain(err))
+		return err
 	}
 	var made []string
 	var errs []error // all at once: a person has to ask for each
 	for _, t := range topics {
-		if d, ok := have[t.Name]; ok && d.Err == nil {
-			b.learn(t.Name, len(d.Partitions))
+		if found, ok := have[t.Name]; ok && found.err == nil {
+			b.learn(t.Name, found.partitions)
 			continue
 		}
 		if err := b.create(ctx, t); err != nil {
@@ -47,6 +49,46 @@ func (b *Bus) EnsureTopics(ctx context.Context, topics []event.Topic) error {
 		return errors.Join(errs...)
 	}
 	return b.await(ctx, made)
+}
+
+// found is what the cluster says of a topic.
+type found struct {
+	partitions int
+	may        []kmsg.ACLOperation // what this client may do; none: the cluster does not tell
+	err        error
+}
+
+// look looks topics up.
+func (b *Bus) look(ctx context.Context, topics []string) (map[string]found, error) {
+	out := map[string]found{}
+	if len(topics) == 0 {
+		return out, nil
+	}
+	req := kmsg.NewPtrMetadataRequest()
+	req.IncludeTopicAuthorizedOperations = true
+	for _, name := range topics {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, b.client)
+	if err != nil {
+		return nil, fmt.Errorf("look topics up: %w", b.explain(err))
+	}
+	for _, t := range resp.Topics {
+		if t.Topic == nil {
+			continue
+		}
+		f := found{partitions: len(t.Partitions), err: kerr.ErrorForCode(t.ErrorCode)}
+		const untold = math.MinInt32
+		for op := kmsg.ACLOperationRead; t.AuthorizedOperations != untold && op <= kmsg.ACLOperationIdempotentWrite; op++ {
+			if t.AuthorizedOperations&(1<<op) != 0 {
+				f.may = append(f.may, op)
+			}
+		}
+		out[*t.Topic] = f
+	}
+	return out, nil
 }
 
 // create creates a topic. That another service was faster is no error.
@@ -69,8 +111,8 @@ func (b *Bus) create(ctx context.Context, t event.Topic) error {
 	case errors.Is(err, kerr.TopicAlreadyExists):
 		return nil
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
-		return fmt.Errorf("%w: the cluster does not let %s create it, or even see it: allow the operations Create and Describe on topic %s, "+
-			"or create it by hand with %d partitions and %s=%s", err, b.cfg.SASL, t.Name, partitions, "retention.ms", retention)
+		return advice(ErrDenied, err, "%s may not create it, or even see it: allow the operations Create and Describe on topic %s, "+
+			"or create it by hand with %d partitions and retention.ms=%s", b.cfg.SASL, t.Name, partitions, retention)
 	case errors.Is(err, kerr.InvalidReplicationFactor):
 		return fmt.Errorf("%w: %d copies of each record are asked for, and %d brokers are there: start more, or set a lower replication", err, replication, b.brokers)
 	case err != nil && made.ErrMessage != "":
@@ -113,7 +155,7 @@ func (b *Bus) await(ctx context.Context, topics []string) error {
 			return nil
 		}
 		if errors.Is(err, kerr.TopicAuthorizationFailed) {
-			return fmt.Errorf("look at new topics %s: %w: allow %s the operation Describe on them", strings.Join(topics, ", "), err, b.cfg.SASL)
+			return fmt.Errorf("look at new topics: %w", advice(ErrDenied, err, "allow %s the operation Describe on %s", b.cfg.SASL, strings.Join(topics, ", ")))
 		}
 		if !sleep(ctx, 20*time.Millisecond) {
 			return fmt.Errorf("wait for new topics %s: %w", strings.Join(topics, ", "), err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,29 @@ import (
 // ErrMismatch says that the database and the log do not fit together, because one
 // of them went back in time or lost a part.
 var ErrMismatch = errors.New("database and log do not fit together")
+
+// checkAccess asks the cluster whether its rules let this service work.
+func (s *Service) checkAccess(ctx context.Context) error {
+	reads, writes := s.subscribed(), s.published()
+	var groups []string
+	if len(reads) > 0 {
+		groups = append(groups, s.name)
+	}
+	if len(writes) > 0 {
+		groups = append(groups, s.sentGroup())
+	}
+	return s.cfg.bus.CheckAccess(ctx, kafka.Access{Groups: groups, Reads: reads, Writes: writes})
+}
+
+// published lists the topics that the service writes, each once.
+func (s *Service) published() []string {
+	var topics []string
+	for c := range s.publishes {
+		topics = append(topics, c.Topic.Name)
+	}
+	slices.Sort(topics)
+	return slices.Compact(topics)
+}
 
 // check compares the database with the log, and with what this service told Kafka
 // of itself, before anything is read or sent.
@@ -115,11 +139,7 @@ func (s *Service) recoverAt(database int64, log kafka.Bounds) int64 {
 // Kafka it had sent: numbers must not be given twice. stale is what to tell Kafka
 // instead, where the log is shorter than that.
 func (r *running) checkSent(ctx context.Context) (faults []error, stale map[event.Partition]kafka.Mark, err error) {
-	var topics []string
-	for c := range r.s.publishes {
-		topics = append(topics, c.Topic.Name)
-	}
-	sent, err := r.s.cfg.bus.Bounds(ctx, r.s.sentGroup(), topics)
+	sent, err := r.s.cfg.bus.Bounds(ctx, r.s.sentGroup(), r.s.published())
 	if err != nil {
 		return nil, nil, err
 	}

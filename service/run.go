@@ -100,6 +100,9 @@ func (r *running) open(ctx context.Context) (err error) {
 		return err
 	}
 	if s.cfg.guards.checks {
+		if err := s.checkAccess(ctx); err != nil {
+			return err
+		}
 		if err := r.check(ctx); err != nil {
 			return err
 		}
