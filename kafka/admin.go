@@ -234,3 +234,10 @@ func (b *Bus) OffsetsAfter(ctx context.Context, at time.Time, topics []string) (
 	offsets.Each(func(o kadm.ListedOffset) { out[event.Partition{Topic: o.Topic, Number: o.Partition}] = o.Offset })
 	return out, nil
 }
+
+// Sent reports whether the group is where a service notes how far it has sent, and
+// reads nothing.
+func (p Progress) Sent() bool {
+	_, sent := cutSent(p.Group)
+	return sent
+}

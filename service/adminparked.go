@@ -167,6 +167,8 @@ func (s *Service) parkedAt(ctx context.Context, at store.Place) (p store.Parked,
 	return p, waiting, behind, err
 }
 
+// adminShow answers with all of a parked record; with raw=true, with its value alone,
+// byte by byte.
 func (s *Service) adminShow(w http.ResponseWriter, r *http.Request) error {
 	at, err := placeOf(r)
 	if err != nil {
@@ -175,6 +177,12 @@ func (s *Service) adminShow(w http.ResponseWriter, r *http.Request) error {
 	p, waiting, behind, err := s.parkedAt(r.Context(), at)
 	if err != nil {
 		return err
+	}
+	if raw, _ := strconv.ParseBool(r.URL.Query().Get("raw")); raw {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(p.Record.Value) // the client is gone if this fails
+		return nil
 	}
 	d := admin.Detail{Record: s.record(store.Brief{Parked: p, Size: len(p.Record.Value), Behind: behind}), Waiting: waiting, Headers: []admin.Header{}}
 	for _, h := range p.Record.Headers {
