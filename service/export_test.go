@@ -20,6 +20,7 @@ const (
 	GuardResend     Guard = "the outbox is sent after a crash"
 	GuardChecks     Guard = "database and log are compared at the start"
 	GuardKeys       Guard = "what follows a parked record waits"
+	GuardTurns      Guard = "the last holder's events are waited for"
 	GuardPositions  Guard = "a moved position fences"
 	GuardLanes      Guard = "an adopted lane fences"
 )
@@ -41,6 +42,8 @@ func Without(g Guard, s *Service) {
 		off.checks = false
 	case GuardKeys:
 		off.keys = false
+	case GuardTurns:
+		off.turns = false
 	case GuardPositions:
 		s.cfg.hooks.commit = followPositions
 	case GuardLanes:

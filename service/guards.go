@@ -16,9 +16,10 @@ type guards struct {
 	resend     bool // send what the last holder of the lane left unsent
 	checks     bool // compare database and log at the start
 	keys       bool // park what follows a parked record of its key
+	turns      bool // publish nothing while the last holder of a partition has events to send
 }
 
-var allGuards = guards{duplicates: true, gaps: true, again: true, first: true, resend: true, checks: true, keys: true}
+var allGuards = guards{duplicates: true, gaps: true, again: true, first: true, resend: true, checks: true, keys: true, turns: true}
 
 // hooks are for tests of this package; each may be nil.
 type hooks struct {

@@ -153,6 +153,9 @@ func (l *loop) countParked() {
 
 // start tells the consumer where to begin in a partition that was assigned.
 func (l *loop) start(ctx context.Context, p event.Partition) (int64, error) {
+	if err := l.turn(ctx); err != nil {
+		return 0, err
+	}
 	positions, err := l.db.Load().Positions(ctx)
 	if err != nil {
 		return 0, err

@@ -58,7 +58,7 @@ func (l *loop) refenced(ctx context.Context, cause error) error {
 		return cause
 	}
 	l.s.log.Warn("another instance moved a position; going on from there", "error", cause)
-	return nil
+	return l.turn(ctx)
 }
 
 // answer tells those who wait for a transaction that failed.

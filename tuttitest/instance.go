@@ -271,6 +271,12 @@ func (w *World) AwaitEnd(name string) error {
 	}
 }
 
+// ExpectEnd says that a service may end by itself, as one does that was replaced.
+func (w *World) ExpectEnd(name string) {
+	w.t.Helper()
+	w.get(name).expectEnd()
+}
+
 // Running reports whether a service runs.
 func (w *World) Running(name string) bool {
 	w.mu.Lock()

@@ -1,0 +1,48 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/tutti-go/tutti/store"
+)
+
+const (
+	maxTurn  = 4 * store.LeaseTime // how long an instance waits for its turn
+	turnPoll = 100 * time.Millisecond
+)
+
+// turn waits, where several instances share a database, until Kafka has what the
+// others have committed so far. The last holder of a partition may have published
+// events that are not sent yet; those that this instance is going to publish of the
+// same keys must not overtake them.
+func (l *loop) turn(ctx context.Context) error {
+	if !l.s.cfg.Shared || !l.s.cfg.guards.turns {
+		return nil
+	}
+	db := l.db.Load()
+	type tail struct{ lane, batch int64 }
+	tails, err := store.Collect(ctx, db.Reader(), func(r store.Rows) (t tail, err error) { return t, r.Scan(&t.lane, &t.batch) },
+		`SELECT lane, MAX(batch) FROM tutti_outbox WHERE lane <> $1 GROUP BY lane`, l.lane)
+	if err != nil {
+		return err
+	}
+	for begin := time.Now(); len(tails) > 0; {
+		var left int
+		if err := db.Reader().QueryRow(ctx, `SELECT COUNT(*) FROM tutti_outbox WHERE lane = $1 AND batch <= $2`, tails[0].lane, tails[0].batch).Scan(&left); err != nil {
+			return err
+		}
+		if left == 0 {
+			tails = tails[1:]
+			continue
+		}
+		if time.Since(begin) > maxTurn {
+			l.s.log.Warn("another instance has events that it does not send, and is not given up: what follows here may overtake them", "lane", tails[0].lane, "batches", left)
+			return nil
+		}
+		if !sleep(ctx, turnPoll) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
