@@ -78,10 +78,10 @@ func (s *Service) takeBack() func(context.Context, *store.Tx, *store.Books) erro
 	}
 }
 
-// FailSends makes events fail to be sent by themselves: fail says what their sender
-// is told, and whether they are written all the same.
-func FailSends(s *Service, fail func() (landed bool, err error)) {
-	s.cfg.hooks.send = func(*store.Sendable) (bool, error) { return fail() }
+// FailSends makes events fail to be sent by themselves: fail says what the sender of
+// the event of a number is told, and whether it is written all the same.
+func FailSends(s *Service, fail func(seq int64) (landed bool, err error)) {
+	s.cfg.hooks.send = func(e *store.Sendable) (bool, error) { return fail(e.Seq) }
 }
 
 // Jittered is the delay before an attempt.

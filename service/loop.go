@@ -42,11 +42,12 @@ type loop struct {
 	held       time.Time // when the last transaction committed
 	counted    time.Time // when parked records were counted because they were too many
 
-	mu    sync.Mutex
-	first map[event.Partition]int64 // where partitions without a position begin
-	lost  []event.Partition         // no longer assigned: to be forgotten
-	due   bool                      // something has become due
-	ends  map[event.Partition]end
+	mu       sync.Mutex
+	first    map[event.Partition]int64 // where partitions without a position begin
+	lost     []event.Partition         // no longer assigned: to be forgotten
+	assigned map[event.Partition]bool  // to this instance, now
+	due      bool                      // something has become due
+	ends     map[event.Partition]end
 
 	busy    atomic.Int64                   // when the current transaction began, ms; 0: none
 	doing   atomic.Pointer[event.Envelope] // what is being handled, where it is a record
@@ -72,7 +73,7 @@ func newLoop(s *Service) *loop {
 	return &loop{
 		s: s, jitter: newJitter(s.cfg.Seed), rest: &inputs{}, requests: make(chan *request, queued), fetched: make(chan []delivery, 1), completions: make(chan completion, queued),
 		nudge: make(chan struct{}, 1), partitions: map[event.Partition]*partition{}, gaps: map[string]bool{},
-		first: map[event.Partition]int64{}, ends: map[event.Partition]end{},
+		first: map[event.Partition]int64{}, assigned: map[event.Partition]bool{}, ends: map[event.Partition]end{},
 	}
 }
 
@@ -208,8 +209,14 @@ func (l *loop) clock(ctx context.Context, in *inputs) error {
 	if err != nil {
 		return err
 	}
-	in.parked = parked
+	in.parked = l.own(parked)
 	l.next = earlier(nextJob, nextParked)
+	if l.s.cfg.Shared { // other instances may leave us more to do
+		l.next = earlier(nextJob, now.Add(time.Second))
+		if len(in.parked) == len(parked) {
+			l.next = earlier(nextParked, l.next)
+		}
+	}
 	if l.workers.full() != nil { // jobs may wait in the table for room
 		l.next = earlier(l.next, now.Add(100*time.Millisecond))
 	}

@@ -153,9 +153,9 @@ func (l *loop) countParked() {
 
 // start tells the consumer where to begin in a partition that was assigned.
 func (l *loop) start(ctx context.Context, p event.Partition) (int64, error) {
-	if err := l.turn(ctx); err != nil {
-		return 0, err
-	}
+	l.mu.Lock()
+	l.assigned[p] = true
+	l.mu.Unlock()
 	positions, err := l.db.Load().Positions(ctx)
 	if err != nil {
 		return 0, err
@@ -180,6 +180,7 @@ func (l *loop) lose(ps []event.Partition) {
 	l.lost = append(l.lost, ps...)
 	for _, p := range ps {
 		delete(l.ends, p)
+		delete(l.assigned, p)
 	}
 }
 

@@ -83,7 +83,7 @@ func newSmall(w *tuttitest.World, guard service.Guard) *small {
 	r := w.Rand()
 	s := &small{
 		World: w, guard: guard, rng: rand.New(rand.NewPCG(w.Seed(), 2)), fails: map[string]int{}, frost: map[string]*frost{},
-		beheaded: r.IntN(4) == 0, refuse: r.IntN(2) == 0, sick: r.IntN(2) == 0, shared: r.IntN(4) == 0,
+		beheaded: r.IntN(3) == 0, refuse: r.IntN(2) == 0, sick: r.IntN(2) == 0, shared: r.IntN(3) == 0,
 	}
 	if r.IntN(4) == 0 && !s.shared {
 		s.travel = []string{"source", "middle", "sink"}[r.IntN(3)]
@@ -110,8 +110,8 @@ func (s *small) prepare(svc *service.Service) {
 		service.Without(s.guard, svc)
 	}
 	if s.refuse {
-		service.FailSends(svc, func() (landed bool, err error) {
-			if s.chance(8) {
+		service.FailSends(svc, func(seq int64) (landed bool, err error) {
+			if seq == 1 && s.chance(2) || s.chance(8) {
 				return s.chance(2), errSmall
 			}
 			return false, nil
@@ -245,20 +245,25 @@ func number(ctx context.Context, tx *store.Tx, id int, group string) error {
 type frost struct {
 	mu    sync.Mutex
 	point service.Point
+	skip  int // so often it comes to the point before
 	lasts time.Duration
 	hit   chan struct{}
 }
 
-func (f *frost) arm(p service.Point, lasts time.Duration) {
+func (f *frost) arm(p service.Point, skip int, lasts time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.point, f.lasts = p, lasts
+	f.point, f.skip, f.lasts = p, skip, lasts
 }
 
 func (f *frost) fault(p service.Point) error {
 	f.mu.Lock()
 	d := f.lasts
 	if p != f.point || d == 0 {
+		f.mu.Unlock()
+		return nil
+	}
+	if f.skip--; f.skip >= 0 {
 		f.mu.Unlock()
 		return nil
 	}
@@ -269,28 +274,49 @@ func (f *frost) fault(p service.Point) error {
 	return nil
 }
 
+// ghost is how an instance becomes a zombie.
+type ghost struct {
+	point service.Point
+	skip  int // how often it comes to the point before
+	lasts time.Duration
+	cut   bool          // it does not reach the broker either
+	heir  time.Duration // when another instance comes
+}
+
+// newGhost draws one that is given up for dead, or one that just shares with another
+// while it has records in hand.
+func newGhost(r *rand.Rand) ghost {
+	if r.IntN(3) == 0 {
+		return ghost{service.BeforeBegin, r.IntN(8), 5*time.Second + time.Duration(r.Int64N(int64(9*time.Second))), false, 500 * time.Millisecond}
+	}
+	return ghost{
+		[]service.Point{service.BeforeBegin, service.AfterCommit, service.BetweenSends}[r.IntN(3)], r.IntN(8),
+		store.LeaseTime + time.Duration(r.Int64N(int64(30*time.Second))), r.IntN(2) == 0, store.LeaseTime + 2*time.Second,
+	}
+}
+
 // haunt freezes an instance until another has taken its place, and lets it go on.
-func (s *small) haunt(name string, p service.Point, lasts time.Duration, cut bool) {
+func (s *small) haunt(name string, g ghost) {
 	s.mu.Lock()
 	f := s.frost[name]
 	s.mu.Unlock()
-	f.arm(p, lasts)
+	f.arm(g.point, g.skip, g.lasts)
 	select {
 	case <-f.hit:
 	case <-time.After(time.Minute):
-		f.arm(p, 0)
+		f.arm(g.point, 0, 0)
 		return // nothing happened
 	}
 	s.ExpectEnd(name) // fenced
-	if cut {
+	if g.cut {
 		s.Cut(name)
 	}
-	time.Sleep(store.LeaseTime + 2*time.Second)
+	time.Sleep(g.heir)
 	s.start(name + ".heir")
-	time.Sleep(lasts)
+	time.Sleep(g.lasts)
 	if !s.Running(name) {
 		s.Restart(name)
-	} else if cut {
+	} else if g.cut {
 		s.Heal(name)
 	}
 }
@@ -393,9 +419,8 @@ func live(w *tuttitest.World, guard service.Guard) {
 	}
 	var ghosts sync.WaitGroup
 	if s.shared {
-		p := []service.Point{service.BeforeBegin, service.AfterCommit, service.BetweenSends}[w.Rand().IntN(3)]
-		lasts, cut := store.LeaseTime+time.Duration(w.Rand().Int64N(int64(30*time.Second))), w.Rand().IntN(2) == 0
-		ghosts.Go(func() { s.haunt(s.haunted, p, lasts, cut) })
+		g := newGhost(w.Rand())
+		ghosts.Go(func() { s.haunt(s.haunted, g) })
 	}
 	w.Chaos(s.harms())
 	ids := 0
@@ -419,4 +444,3 @@ func live(w *tuttitest.World, guard service.Guard) {
 	}
 	s.check()
 }
-

@@ -58,7 +58,7 @@ func (l *loop) refenced(ctx context.Context, cause error) error {
 		return cause
 	}
 	l.s.log.Warn("another instance moved a position; going on from there", "error", cause)
-	return l.turn(ctx)
+	return nil
 }
 
 // answer tells those who wait for a transaction that failed.
@@ -75,6 +75,9 @@ func (l *loop) attempt(ctx context.Context, in *inputs, each bool) error {
 	}
 	l.busy.Store(time.Now().UnixMilli())
 	defer l.doing.Store(nil)
+	if err := l.meet(ctx, in); err != nil {
+		return err
+	}
 	db := l.db.Load()
 	tx, err := db.Begin(ctx)
 	if err != nil {

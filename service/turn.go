@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/store"
 )
 
@@ -12,14 +13,59 @@ const (
 	turnPoll = 100 * time.Millisecond
 )
 
-// turn waits, where several instances share a database, until Kafka has what the
-// others have committed so far. The last holder of a partition may have published
-// events that are not sent yet; those that this instance is going to publish of the
-// same keys must not overtake them.
-func (l *loop) turn(ctx context.Context) error {
+// meet reads, where several instances share a database, the state of the partitions
+// that this instance has taken over, and waits for its turn in them. If another moves
+// a position after that, the transaction fails, and meet is called again.
+func (l *loop) meet(ctx context.Context, in *inputs) error {
 	if !l.s.cfg.Shared || !l.s.cfg.guards.turns {
 		return nil
 	}
+	met := false
+	know := func(p event.Partition) error {
+		if _, known := l.partitions[p]; known {
+			return nil
+		}
+		met = true
+		_, err := l.partition(ctx, p)
+		return err
+	}
+	for i := range in.deliveries {
+		if err := know(in.deliveries[i].Partition); err != nil {
+			return err
+		}
+	}
+	for i := range in.parked {
+		if err := know(in.parked[i].Partition); err != nil {
+			return err
+		}
+	}
+	if !met {
+		return nil
+	}
+	return l.turn(ctx)
+}
+
+// own picks, where several instances share a database, the parked records of
+// partitions that are this instance's: events of their keys come from one instance.
+func (l *loop) own(parked []store.Parked) []store.Parked {
+	if !l.s.cfg.Shared {
+		return parked
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var mine []store.Parked
+	for _, p := range parked {
+		if l.assigned[p.Partition] {
+			mine = append(mine, p)
+		}
+	}
+	return mine
+}
+
+// turn waits until Kafka has what other instances have committed so far. The last
+// holder of a partition may have published events that are not sent yet; those that
+// this instance is going to publish of the same keys must not overtake them.
+func (l *loop) turn(ctx context.Context) error {
 	db := l.db.Load()
 	type tail struct{ lane, batch int64 }
 	tails, err := store.Collect(ctx, db.Reader(), func(r store.Rows) (t tail, err error) { return t, r.Scan(&t.lane, &t.batch) },
