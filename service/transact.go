@@ -23,7 +23,7 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 		case ctx.Err() != nil:
 			in.answer(problem.Unavailable(time.Second, "%s is stopping; the outcome is unknown", l.s.name))
 			return context.Cause(ctx)
-		case errors.Is(err, errHandler) && !each:
+		case errors.Is(err, errHandler) && !each && !errors.Is(err, store.ErrUnavailable):
 			l.s.log.Debug("handling one by one", "error", err)
 			each = true
 			continue

@@ -20,6 +20,7 @@ type sqlite struct {
 	writer  *sql.Conn
 	stmts   map[string]*sql.Stmt
 	readers *sql.DB
+	file    os.FileInfo // of path, when it was opened
 }
 
 const maxStatements = 512 // prepared on the writer; more than that are generated texts
@@ -48,7 +49,11 @@ func openSQLite(ctx context.Context, path string, cfg Config) (*sqlite, error) {
 	}
 	readers.SetMaxOpenConns(cfg.Readers)
 	readers.SetMaxIdleConns(cfg.Readers)
-	return &sqlite{path: path, pool: pool, writer: writer, stmts: map[string]*sql.Stmt{}, readers: readers}, nil
+	file, err := os.Stat(path)
+	if err != nil {
+		return nil, closing(readers, closing(pool, err))
+	}
+	return &sqlite{path: path, pool: pool, writer: writer, stmts: map[string]*sql.Stmt{}, readers: readers, file: file}, nil
 }
 
 func closing(db *sql.DB, err error) error {
@@ -80,20 +85,25 @@ func (s *sqlite) prepared(query string) (*sql.Stmt, error) {
 	}
 	st, err := s.writer.PrepareContext(context.Background(), query)
 	if err != nil {
-		return nil, fmt.Errorf("%w in: %s", err, strings.Join(strings.Fields(query), " "))
+		return nil, fmt.Errorf("%w in: %s", explained(err), strings.Join(strings.Fields(query), " "))
 	}
 	s.stmts[query] = st
 	return st, nil
 }
 
 func (s *sqlite) exec(_ context.Context, query string, args []any) (int64, error) {
+	if query == "COMMIT" {
+		if err := s.there(); err != nil {
+			return 0, err
+		}
+	}
 	st, err := s.prepared(query) //nolint:sqlclosecheck // kept for the next call, and closed with the connection
 	if err != nil {
 		return 0, err
 	}
 	res, err := st.ExecContext(context.Background(), args...)
 	if err != nil {
-		return 0, err
+		return 0, explained(err)
 	}
 	return res.RowsAffected()
 }
@@ -105,7 +115,7 @@ func (s *sqlite) query(_ context.Context, query string, args []any) (Rows, error
 	}
 	rows, err := st.QueryContext(context.Background(), args...) //nolint:rowserrcheck // the caller's, who reads them
 	if err != nil {
-		return nil, err // a nil *sql.Rows must not become a Rows
+		return nil, explained(err) // a nil *sql.Rows must not become a Rows
 	}
 	return rows, nil
 }

@@ -146,7 +146,7 @@ func (tx *Tx) Append(m event.Outgoing) error {
 
 // Savepoint runs fn such that its failure undoes only what fn did. An error of
 // fn is returned as it is; broken says that the transaction itself failed and can
-// only be rolled back.
+// only be rolled back: also where fn failed because of [ErrUnavailable].
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) (err error, broken error) {
 	out, jobs := len(tx.out), len(tx.jobs)
 	if _, err := tx.s.db.exec(ctx, "SAVEPOINT tutti", nil); err != nil {
@@ -160,6 +160,9 @@ func (tx *Tx) Savepoint(ctx context.Context, fn func() error) (err error, broken
 	}
 	if _, rel := tx.s.db.exec(context.WithoutCancel(ctx), "RELEASE SAVEPOINT tutti", nil); rel != nil {
 		return err, fmt.Errorf("release savepoint: %w", rel)
+	}
+	if errors.Is(err, ErrUnavailable) {
+		return err, err
 	}
 	return err, nil
 }

@@ -1,0 +1,159 @@
+package service_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // to get in the way of services
+
+	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/problem"
+	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/store"
+)
+
+// The database does not work for a while. Each time the service says why, is not
+// ready, answers writes with 503, and loses nothing.
+
+// ailing is a service whose database is harmed.
+type ailing struct {
+	*service.Service
+	t    *testing.T
+	bus  *kafka.Bus
+	path string
+	log  *logged
+}
+
+func newAiling(t *testing.T) *ailing {
+	t.Helper()
+	a := &ailing{t: t, bus: cluster(t), path: filepath.Join(t.TempDir(), "data", "ailing.db"), log: &logged{}}
+	cfg := quick
+	cfg.Logger, cfg.WriteTimeout = a.log.logger(), 500*time.Millisecond
+	a.Service, _ = start(t, a.bus, "ailing", filepath.Dir(a.path), cfg, picky(func(Made) error { return nil }))
+	produce(t, a.bus, madeTopic, made("before", 0))
+	eventually(t, a.Service, "it works", func() bool { return rows(t, a.Service)["before0"] == 1 })
+	return a
+}
+
+// ails expects the service to say what is wrong, in log and status.
+func (a *ailing) ails(says string) {
+	a.t.Helper()
+	produce(a.t, a.bus, madeTopic, made("during", 1))
+	eventually(a.t, a.Service, "it is not ready and says "+says, func() bool {
+		st := a.Status()
+		return !st.Ready && len(st.Problems) > 0 && strings.Contains(st.Problems[0], says) && a.log.has("the database does not take a transaction", says)
+	})
+	err := a.Write(a.t.Context(), func(ctx context.Context, tx *store.Tx) error { return tx.Exec(ctx, `INSERT INTO done VALUES ('never', 0)`) })
+	if problem.KindOf(err) != problem.Down {
+		a.t.Errorf("Write() = %v, want kind %v", err, problem.Down)
+	}
+}
+
+// recovers expects everything to be done once, and no more than that.
+func (a *ailing) recovers() {
+	a.t.Helper()
+	eventually(a.t, a.Service, "all is done and it is ready", func() bool { return rows(a.t, a.Service)["during1"] == 1 && a.Status().Ready })
+	if got := rows(a.t, a.Service); len(got) != 2 || got["before0"] != 1 {
+		a.t.Errorf("done: %v, want before0 and during1, once", got)
+	}
+	if all := parked(a.t, a.Service, store.Selection{}); len(all) != 0 {
+		a.t.Errorf("parked: %+v, want nothing: the handler is not to blame", all)
+	}
+}
+
+// beside is another program's connection to the database.
+func (a *ailing) beside() *sql.Conn {
+	a.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+a.path)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.t.Cleanup(func() { _ = db.Close() })
+	conn, err := db.Conn(a.t.Context())
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return conn
+}
+
+func (a *ailing) exec(on *sql.Conn, query string) {
+	a.t.Helper()
+	if _, err := on.ExecContext(a.t.Context(), query); err != nil {
+		a.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+func TestDatabaseLocked(t *testing.T) {
+	t.Parallel()
+	a := newAiling(t)
+	other := a.beside()
+	a.exec(other, "PRAGMA busy_timeout = 5000")
+	a.exec(other, "BEGIN IMMEDIATE")
+	a.ails("another program holds its write lock")
+	a.exec(other, "ROLLBACK")
+	a.recovers()
+}
+
+func TestDatabaseFull(t *testing.T) {
+	t.Parallel()
+	a := newAiling(t)
+	write := func(query string) {
+		if err := a.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			return tx.QueryRow(ctx, query).Scan(new(any))
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := a.beside()
+	a.exec(other, "PRAGMA busy_timeout = 5000")
+	a.exec(other, `CREATE TABLE filler (b BLOB)`)
+	a.exec(other, `INSERT INTO filler VALUES (zeroblob(2000000))`)
+	write(`PRAGMA max_page_count = 1`) // which takes it for the pages that there are
+	const large = 900_000
+	produce(t, a.bus, madeTopic, foreign("large", "large", fmt.Sprintf(`{"id":%q,"n":1}`, strings.Repeat("x", large))))
+	a.ails("make room")
+	a.exec(other, `DELETE FROM filler`)
+	eventually(t, a.Service, "the large one is done", func() bool { return rows(t, a.Service)[strings.Repeat("x", large)+"1"] == 1 })
+	if got := rows(t, a.Service); len(got) != 3 || got["during1"] != 1 {
+		t.Errorf("%d are done, want before0, the large one and during1, once", len(got))
+	}
+	if all := parked(t, a.Service, store.Selection{}); len(all) != 0 {
+		t.Errorf("%d are parked, want none: the handler is not to blame", len(all))
+	}
+}
+
+func TestDatabaseDirectoryVanished(t *testing.T) {
+	t.Parallel()
+	a := newAiling(t)
+	dir := filepath.Dir(a.path)
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Skip("this system does not let go of open files: ", err)
+	}
+	a.ails("was removed, moved or replaced")
+	if err := os.Rename(dir+".away", dir); err != nil {
+		t.Fatal(err)
+	}
+	a.recovers()
+}
+
+func TestDatabaseFileReplaced(t *testing.T) {
+	t.Parallel()
+	a := newAiling(t)
+	if err := os.Rename(a.path, a.path+".away"); err != nil {
+		t.Skip("this system does not let go of open files: ", err)
+	}
+	if err := os.WriteFile(a.path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.ails("another file is in its place")
+	if err := os.Rename(a.path+".away", a.path); err != nil {
+		t.Fatal(err)
+	}
+	a.recovers()
+}
