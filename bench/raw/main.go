@@ -11,7 +11,8 @@
 //   - Positions that lie ahead of the log, because one of the two went back in time,
 //     are refused at the start.
 //
-// Events are CloudEvents, as the framework's are. It handles no errors of handlers
+// Events are CloudEvents, as the framework's are, and the embedded broker is the
+// same: brokers are not what is compared. It handles no errors of handlers
 // but by ending, and shares no partitions with other instances.
 package main
 
@@ -21,9 +22,8 @@ import (
 	"flag"
 	"path/filepath"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"github.com/tutti-go/tutti/bench/load"
+	"github.com/tutti-go/tutti/kafka"
 )
 
 func main() {
@@ -49,12 +49,12 @@ type bench struct {
 
 func (b *bench) start(ctx context.Context, s load.Settings, topic string, partitions int) error {
 	if len(s.Brokers) == 0 {
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(filepath.Join(s.Dir, "broker")), kfake.SyncWrites())
+		broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(s.Dir, "broker")})
 		if err != nil {
 			return err
 		}
-		b.opened(func() error { cluster.Close(); return nil })
-		s.Brokers = cluster.ListenAddrs()
+		b.opened(broker.Close)
+		s.Brokers = broker.Addrs()
 	}
 	var db database
 	var err error
