@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tutti-go/tutti/service"
 )
 
@@ -26,20 +28,20 @@ type harm struct {
 
 // tally is what was hit.
 type tally struct {
+	mu       sync.Mutex
 	victims  map[string]int
-	starting int // while the victim was starting
-	unsent   int // with committed events that Kafka had not acknowledged
-	behind   int // with records waiting
-	asked    int // with requests under way
-
-	mu      sync.Mutex
-	slowest time.Duration // from a start after a kill until ready
+	starting int           // while the victim was starting
+	unsent   int           // with committed events that Kafka had not acknowledged
+	behind   int           // with records waiting
+	asked    int           // with requests under way
+	slowest  time.Duration // from a start after a kill until ready
+	others   map[string]int
 }
 
 func newHarm(r *run) *harm {
 	return &harm{
 		run: r, rng: rand.New(rand.NewPCG(r.set.seed, 0)), client: &http.Client{Timeout: 300 * time.Millisecond},
-		hits: tally{victims: map[string]int{}},
+		hits: tally{victims: map[string]int{}, others: map[string]int{}},
 	}
 }
 
@@ -51,6 +53,18 @@ func (h *harm) between(from, to time.Duration) time.Duration {
 // do does harm until the last kill, or the time, has come.
 func (h *harm) do(ctx context.Context) error {
 	defer h.backs.Wait()
+	group, ctx := errgroup.WithContext(ctx)
+	over := make(chan struct{})
+	group.Go(func() error {
+		defer close(over)
+		return h.kills(ctx)
+	})
+	group.Go(func() error { return h.rounds(ctx, over) })
+	return group.Wait()
+}
+
+// kills kills processes at random moments.
+func (h *harm) kills(ctx context.Context) error {
 	var prior *process
 	for n := 1; !h.over(n); n++ {
 		victim, err := h.next(ctx, prior)
@@ -186,6 +200,8 @@ func (h *harm) inspect(ctx context.Context) (string, error) {
 }
 
 func (t *tally) add(victim *process, s sight, asked int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	count := func(n *int, is bool) {
 		if is {
 			*n++
@@ -198,21 +214,31 @@ func (t *tally) add(victim *process, s sight, asked int64) {
 	count(&t.asked, asked > 0)
 }
 
-func (t *tally) kills() (n int) {
-	for _, k := range t.victims {
-		n += k
-	}
-	return n
+// count notes harm other than kills of our processes.
+func (h *harm) count(what string) {
+	h.hits.mu.Lock()
+	defer h.hits.mu.Unlock()
+	h.hits.others[what]++
 }
 
 // String sums up.
 func (t *tally) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var each []string
+	kills := 0
+	for _, k := range t.victims {
+		kills += k
+	}
 	for _, name := range sorted(t.victims) {
 		each = append(each, fmt.Sprintf("%s %d", name, t.victims[name]))
 	}
-	return fmt.Sprintf("%d kills (%s): %d while starting, %d with events unsent, %d with records waiting, %d with requests under way; ready again after %v at most",
-		t.kills(), strings.Join(each, ", "), t.starting, t.unsent, t.behind, t.asked, t.slowest.Round(100*time.Millisecond))
+	others := ""
+	for _, what := range sorted(t.others) {
+		others += fmt.Sprintf("; %s %d times", what, t.others[what])
+	}
+	return fmt.Sprintf("%d kills (%s): %d while starting, %d with events unsent, %d with records waiting, %d with requests under way; ready again after %v at most%s",
+		kills, strings.Join(each, ", "), t.starting, t.unsent, t.behind, t.asked, t.slowest.Round(100*time.Millisecond), others)
 }
 
 // sight is what a process says of itself.
@@ -237,8 +263,15 @@ func (h *harm) look(ctx context.Context, p *process) sight {
 	if p.url != "" {
 		return look(ctx, h.client, p)
 	}
-	sum := sight{of: p.name, ready: p.age() > time.Second}
-	for _, s := range h.lookAll(ctx) {
+	sum := h.sum(ctx)
+	sum.ready = p.age() > time.Second
+	return sum
+}
+
+// sum is how all processes are together.
+func (r *run) sum(ctx context.Context) sight {
+	sum := sight{of: "all", ready: true}
+	for _, s := range r.lookAll(ctx) {
 		sum.unsent += s.unsent
 		sum.behind += s.behind
 	}

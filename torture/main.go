@@ -30,6 +30,8 @@ type settings struct {
 	layout   string
 	bin      string // has the commands; empty builds them
 	kafka    []string
+	cluster  int
+	freeze   bool
 	dir      string
 	keep     bool
 	kills    int
@@ -73,6 +75,7 @@ otherwise it says why, and keeps databases, log and what the processes said.`,
 	f.IntVar(&set.kills, "kills", 20, "kill `N` times; 0 for any number, with --for")
 	f.DurationVar(&set.lasting, "for", 0, "kill for this `TIME`; 0 for any time, with --kills")
 	f.DurationVar(&set.every, "every", 1500*time.Millisecond, "let this `TIME` pass between two kills on average")
+	f.BoolVar(&set.freeze, "freeze", true, "freeze processes too, for longer than their sessions, where there are several")
 	f.BoolVar(&set.look, "look", true, "check the invariants after each kill too, where one process holds everything")
 	set.common(f)
 	return cmd
@@ -81,6 +84,7 @@ otherwise it says why, and keeps databases, log and what the processes said.`,
 // common adds the flags of all commands.
 func (set *settings) common(f *cli.Flags) {
 	f.StringSliceVar(&set.kafka, "kafka", nil, "use the Kafka at these `ADDRESSES` (host:port,…), which has no topics of a shop")
+	f.IntVar(&set.cluster, "cluster", 0, "start a Kafka of `N` brokers (1 or 3) by scripts/kafka, and do harm to it too")
 	f.StringVar(&set.dir, "data", "", "keep everything in this new `DIR`; by default in a temporary one, which is removed after success")
 	f.BoolVar(&set.keep, "keep", false, "keep the temporary directory after success too")
 	f.Uint64Var(&set.seed, "seed", 0, "draw everything from this `NUMBER`; 0 takes a new one")
@@ -102,6 +106,8 @@ func (set *settings) validate() error {
 		_, _, err := net.SplitHostPort(a)
 		check(err == nil, "--kafka has %q, want host:port", a)
 	}
+	check(set.cluster == 0 || set.cluster == 1 || set.cluster == 3, "--cluster is %d, want 1 or 3", set.cluster)
+	check(set.cluster == 0 || len(set.kafka) == 0, "--cluster and --kafka: want one of them")
 	check(set.kills >= 0, "--kills is %d, want 0 or more", set.kills)
 	check(set.lasting >= 0, "--for is %v, want 0 or more", set.lasting)
 	check(set.kills > 0 || set.lasting > 0, "--kills and --for are both 0, want one of them")

@@ -35,3 +35,24 @@ func freePorts(n int) ([]int, error) {
 	}
 	return nil, errors.New("find free ports: none after 1000 attempts")
 }
+
+// freeRange returns the first of n ports in a row that nobody listens at.
+func freeRange(n int) (int, error) {
+	for range 1000 {
+		first := firstPort + rand.IntN(lastPort-firstPort-n)
+		free := 0
+		for ; free < n; free++ {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+free))
+			if err != nil {
+				break
+			}
+			if err := l.Close(); err != nil {
+				return 0, err
+			}
+		}
+		if free == n {
+			return first, nil
+		}
+	}
+	return 0, fmt.Errorf("find %d free ports in a row: none after 1000 attempts", n)
+}

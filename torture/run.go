@@ -23,6 +23,8 @@ type run struct {
 	site    *site
 	journal *journal
 	load    *load
+
+	printing sync.Mutex
 }
 
 // torture runs a shop, kills it, and checks what is left.
@@ -64,12 +66,12 @@ func within(ctx context.Context, set *settings, out io.Writer, do func(context.C
 	if r.site, err = newSite(ctx, set, dir); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, r.site.abandon()) }()
 	if r.journal, err = openJournal(filepath.Join(dir, "journal")); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.journal.close()) }()
 	r.load = newLoad(r.site, set, r.journal)
-	defer r.site.abandon()
 	r.begin = time.Now()
 	r.say("layout %s, seed %d, %v orders/s", set.layout, set.seed, set.rate)
 	return do(ctx, r)
@@ -122,5 +124,7 @@ func summary(report verify.Report) string {
 
 // say prints a line with the time since the beginning.
 func (r *run) say(format string, args ...any) {
+	r.printing.Lock()
+	defer r.printing.Unlock()
 	fmt.Fprintf(r.out, "%7.1fs  %s\n", time.Since(r.begin).Seconds(), fmt.Sprintf(format, args...))
 }

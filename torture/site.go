@@ -17,7 +17,10 @@ type site struct {
 	bin, dir  string
 	processes []*process
 	doors     map[string][]string // where a service answers, by its name
+	brokers   []string            // of a Kafka that is not one of our processes
 	verify    []string            // arguments that tell shop verify where all is
+	cluster   *cluster            // our own Kafka, if any
+	slow      []slow              // harm beside the kills
 	whole     bool                // one process holds everything, so that verify can look whenever it is down
 }
 
@@ -43,10 +46,21 @@ func newSite(ctx context.Context, set *settings, dir string) (*site, error) {
 		return nil, err
 	}
 	s.verify = []string{"--data", s.data()}
-	if len(set.kafka) > 0 {
-		s.verify = append(s.verify, "--brokers", strings.Join(set.kafka, ","))
+	s.brokers = set.kafka
+	if set.cluster > 0 {
+		var err error
+		if s.cluster, err = newCluster(ctx, set.cluster, filepath.Join(dir, "kafka")); err != nil {
+			return nil, err
+		}
+		s.brokers, s.slow = s.cluster.addresses(), []slow{breaking, stalling, cutting}
 	}
-	return s, layouts[set.layout](s, set)
+	if len(s.brokers) > 0 {
+		s.verify = append(s.verify, "--brokers", strings.Join(s.brokers, ","))
+	}
+	if err := layouts[set.layout](s, set); err != nil {
+		return nil, errors.Join(err, s.abandon())
+	}
+	return s, nil
 }
 
 // build builds the commands into a directory.
@@ -64,16 +78,16 @@ func (s *site) data() string { return filepath.Join(s.dir, "data") }
 func (s *site) logs() string { return filepath.Join(s.dir, "log") }
 
 // one is the whole shop in one process.
-func (s *site) one(set *settings) error {
+func (s *site) one(*settings) error {
 	ports, err := freePorts(1)
 	if err != nil {
 		return err
 	}
 	args := []string{}
-	if len(set.kafka) > 0 {
-		args = append(args, "--brokers", strings.Join(set.kafka, ","))
+	if len(s.brokers) > 0 {
+		args = append(args, "--brokers", strings.Join(s.brokers, ","))
 	}
-	s.whole = len(set.kafka) == 0
+	s.whole = len(s.brokers) == 0
 	s.shop("shop", ports[0], services, args...)
 	return nil
 }
@@ -84,11 +98,14 @@ func (s *site) each(set *settings) error {
 	if err != nil {
 		return err
 	}
-	brokers := strings.Join(set.kafka, ",")
+	brokers := strings.Join(s.brokers, ",")
 	if brokers == "" {
 		port := ports[len(services)]
 		s.add("broker", "tutti", "", "broker", "--data", s.data(), "--port", fmt.Sprint(port))
 		brokers = fmt.Sprintf("127.0.0.1:%d", port)
+	}
+	if set.freeze {
+		s.slow = append(s.slow, freezing)
 	}
 	for i, name := range services {
 		s.shop(name, ports[i], []string{name}, "--services", name, "--brokers", brokers)
@@ -115,7 +132,6 @@ func (s *site) add(name, command, url string, args ...string) {
 func (s *site) start() error {
 	for _, p := range s.processes {
 		if err := p.start(); err != nil {
-			s.abandon()
 			return err
 		}
 	}
@@ -133,10 +149,14 @@ func (s *site) stop(ctx context.Context) error {
 }
 
 // abandon ends all processes at once, for good.
-func (s *site) abandon() {
+func (s *site) abandon() error {
 	for _, p := range s.processes {
 		p.abandon()
 	}
+	if s.cluster == nil {
+		return nil
+	}
+	return s.cluster.close()
 }
 
 // faults are signs of broken programs in the logs.
