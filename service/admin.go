@@ -26,6 +26,7 @@ func (s *Service) Admin() http.Handler { return AdminOf(s) }
 func AdminOf(services ...*Service) http.Handler {
 	a := &administration{services: services, mux: http.NewServeMux()}
 	a.mux.HandleFunc("GET /services", a.list)
+	a.mux.HandleFunc("GET /runtime", runtimeFigures)
 	for pattern, h := range map[string]func(*Service, http.ResponseWriter, *http.Request) error{
 		"GET /services/{name}":                          (*Service).adminSelf,
 		"GET /services/{name}/lag":                      (*Service).adminLag,

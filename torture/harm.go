@@ -324,8 +324,8 @@ func (r *run) health(ctx context.Context) string {
 	var b strings.Builder
 	for i, s := range r.lookAll(ctx) {
 		fmt.Fprintf(&b, "  %s: %v %s\n", s.of, s, strings.Join(s.problems, "; "))
-		for _, f := range r.site.processes[i].fallen() {
-			fmt.Fprintf(&b, "    ended by itself: %s\n", f)
+		for how, times := range r.site.processes[i].fallen() {
+			fmt.Fprintf(&b, "    ended by itself %d times: %s\n", times, how)
 		}
 	}
 	return b.String()

@@ -20,6 +20,7 @@ func main() { cli.Main("torture", program) }
 
 func program(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	root := killCommand(stdout)
+	root.AddCommand(soakCommand(stdout))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	return cli.Execute(ctx, root, args, getenv, "TORTURE")
@@ -77,18 +78,18 @@ otherwise it says why, and keeps databases, log and what the processes said.`,
 	f.DurationVar(&set.every, "every", 1500*time.Millisecond, "let this `TIME` pass between two kills on average")
 	f.BoolVar(&set.freeze, "freeze", true, "freeze processes too, for longer than their sessions, where there are several")
 	f.BoolVar(&set.look, "look", true, "check the invariants after each kill too, where one process holds everything")
-	set.common(f)
+	set.common(f, 100)
 	return cmd
 }
 
-// common adds the flags of all commands.
-func (set *settings) common(f *cli.Flags) {
+// common adds the flags of all commands, some with a default of their own.
+func (set *settings) common(f *cli.Flags, rate float64) {
 	f.StringSliceVar(&set.kafka, "kafka", nil, "use the Kafka at these `ADDRESSES` (host:port,…), which has no topics of a shop")
 	f.IntVar(&set.cluster, "cluster", 0, "start a Kafka of `N` brokers (1 or 3) by scripts/kafka, and do harm to it too")
 	f.StringVar(&set.dir, "data", "", "keep everything in this new `DIR`; by default in a temporary one, which is removed after success")
 	f.BoolVar(&set.keep, "keep", false, "keep the temporary directory after success too")
 	f.Uint64Var(&set.seed, "seed", 0, "draw everything from this `NUMBER`; 0 takes a new one")
-	f.Float64Var(&set.rate, "rate", 100, "place `N` orders a second")
+	f.Float64Var(&set.rate, "rate", rate, "place `N` orders a second")
 	f.IntVar(&set.slow, "slow", 2, "let gateways take their time with this `PERCENT` of the orders")
 	f.DurationVar(&set.patience, "patience", 2*time.Minute, "take for stuck what has not ended within this `TIME`")
 }

@@ -190,11 +190,16 @@ func (p *process) pid() int {
 	return p.cmd.Process.Pid
 }
 
-// fallen is how the process ended by itself so far.
-func (p *process) fallen() []string {
+// fallen is how often the process ended by itself so far, by how it did.
+func (p *process) fallen() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]string(nil), p.falls...)
+	const most = 300 // bytes of a reason
+	times := map[string]int{}
+	for _, f := range p.falls {
+		times[f[:min(len(f), most)]]++
+	}
+	return times
 }
 
 // lastLine is the last line of the log.

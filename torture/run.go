@@ -109,8 +109,9 @@ func (r *run) conclude(ctx context.Context) error {
 		return err
 	}
 	for _, p := range r.site.processes {
-		for _, f := range p.fallen() {
-			r.say("%s ended by itself, and was started again: %s", p.name, f)
+		falls := p.fallen()
+		for _, how := range sorted(falls) {
+			r.say("%s ended by itself %d times, and was started again: %s", p.name, falls[how], how)
 		}
 	}
 	r.say("all %d orders that were acknowledged are there, and have ended: %d confirmed, %d cancelled", e.confirmed+e.cancelled, e.confirmed, e.cancelled)

@@ -18,6 +18,7 @@ type site struct {
 	processes []*process
 	doors     map[string][]string // where a service answers, by its name
 	brokers   []string            // of a Kafka that is not one of our processes
+	admin     string              // where one process serves operators
 	verify    []string            // arguments that tell shop verify where all is
 	cluster   *cluster            // our own Kafka, if any
 	slow      []slow              // harm beside the kills
@@ -79,11 +80,13 @@ func (s *site) logs() string { return filepath.Join(s.dir, "log") }
 
 // one is the whole shop in one process.
 func (s *site) one(*settings) error {
-	ports, err := freePorts(1)
+	ports, err := freePorts(2)
 	if err != nil {
 		return err
 	}
-	args := []string{}
+	admin := fmt.Sprintf("127.0.0.1:%d", ports[1])
+	s.admin = "http://" + admin
+	args := []string{"--admin", admin}
 	if len(s.brokers) > 0 {
 		args = append(args, "--brokers", strings.Join(s.brokers, ","))
 	}
