@@ -73,6 +73,7 @@ var rules = []rule{
 	{"examples/*", []string{"event", "job", "kafka", "problem", "service", "store", "tuttitest", "examples/*"},
 		"examples show what a user can do, with what a user has"},
 	{"shop", nil, "it holds tests over all services, and no code"},
+	{"interop", nil, "it holds tests against programs of others, and no code of ours"},
 	{"", nil, "the root holds tests and no code"},
 }
 
