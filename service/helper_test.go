@@ -45,7 +45,7 @@ func cluster(t *testing.T) *kafka.Bus {
 func start(t *testing.T, bus *kafka.Bus, name, dir string, cfg service.Config, register func(*service.Service)) (s *service.Service, stop func()) {
 	t.Helper()
 	cfg.Database = "sqlite:" + filepath.Join(dir, name+".db")
-	s = service.New(name, bus, cfg)
+	s = service.New(name+suffix, bus, cfg)
 	s.Migrations(migrations(doneTable))
 	register(s)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
 )
@@ -92,8 +93,9 @@ func TestFailingKeyWaitsAndOthersGoOn(t *testing.T) {
 	}
 }
 
-func TestDiscardAndEdit(t *testing.T) {
-	bus := cluster(t)
+func TestDiscardAndEdit(t *testing.T) { overKafka(t, discardAndEdit) }
+
+func discardAndEdit(t *testing.T, bus *kafka.Bus) {
 	s, _ := start(t, bus, "picky", t.TempDir(), quick, picky(func(m Made) error {
 		if m.N < 0 {
 			return event.Reject(errors.New("negative"))
@@ -118,8 +120,9 @@ func TestDiscardAndEdit(t *testing.T) {
 	eventually(t, s, "both keys are free", func() bool { return rows(t, s)["a5"] == 1 && rows(t, s)["b5"] == 1 })
 }
 
-func TestWhatCannotBeDecodedIsParkedRaw(t *testing.T) {
-	bus := cluster(t)
+func TestWhatCannotBeDecodedIsParkedRaw(t *testing.T) { overKafka(t, whatCannotBeDecoded) }
+
+func whatCannotBeDecoded(t *testing.T, bus *kafka.Bus) {
 	s, _ := start(t, bus, "picky", t.TempDir(), quick, picky(func(Made) error { return nil }))
 	newer := event.Encode(event.Envelope{ID: "v9", Source: "/foreign", Type: "test.made", Version: 9, Key: "v"}, []byte("{}"))
 	unknown := event.Encode(event.Envelope{ID: "u", Source: "/foreign", Type: "test.unknown", Version: 1, Key: "u"}, []byte("{}"))
@@ -136,8 +139,9 @@ func TestWhatCannotBeDecodedIsParkedRaw(t *testing.T) {
 	}
 }
 
-func TestForeignDuplicates(t *testing.T) {
-	bus := cluster(t)
+func TestForeignDuplicates(t *testing.T) { overKafka(t, foreignDuplicates) }
+
+func foreignDuplicates(t *testing.T, bus *kafka.Bus) {
 	s, _ := start(t, bus, "picky", t.TempDir(), quick, picky(func(Made) error { return nil }))
 	produce(t, bus, madeTopic, made("a", 1), made("a", 1), made("a", 2), made("a", 1))
 	eventually(t, s, "a2 is done", func() bool { return rows(t, s)["a2"] == 1 && s.Status().Duplicates == 2 })
@@ -152,8 +156,9 @@ func numbered(seq int64) event.Record {
 	return event.Encode(e, fmt.Appendf(nil, `{"id":"k","n":%d}`, seq))
 }
 
-func TestLanesDropDuplicatesAndWhatFollowsAGap(t *testing.T) {
-	bus := cluster(t)
+func TestLanesDropDuplicatesAndWhatFollowsAGap(t *testing.T) { overKafka(t, lanesDrop) }
+
+func lanesDrop(t *testing.T, bus *kafka.Bus) {
 	var order []int
 	s, stop := start(t, bus, "picky", t.TempDir(), quick, picky(func(m Made) error {
 		order = append(order, m.N)

@@ -18,43 +18,35 @@ import (
 func TestRecoveryLasts(t *testing.T) {
 	for _, how := range []service.Recovery{service.Rewind, service.Skip} {
 		t.Run(string(how), func(t *testing.T) {
-			broker, err := kafka.Embed(kafka.BrokerConfig{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { broker.Close() })
-			bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(bus.Close)
-			dir := t.TempDir()
-			s, stop := start(t, bus, "echo", dir, service.Config{}, echo)
-			for n := range 3 {
-				publish(t, s, Made{"a", n})
-			}
-			eventually(t, s, "all is done", func() bool { return len(rows(t, s)) == 3 && s.Status().Unsent == 0 })
-			stop()
-			// As if the log had been cut.
-			p := event.Partition{Topic: madeTopic.Name}
-			ahead := map[event.Partition]kafka.Mark{p: {Offset: 100}}
-			if err := errors.Join(bus.Commit(t.Context(), "echo", ahead), bus.Commit(t.Context(), "echo.sent", ahead)); err != nil {
-				t.Fatal(err)
-			}
-			refused := service.New("echo", bus, service.Config{Database: "sqlite:" + filepath.Join(dir, "echo.db")})
-			refused.Migrations(migrations(doneTable))
-			echo(refused)
-			if err := refused.Run(t.Context()); !errors.Is(err, service.ErrMismatch) {
-				t.Fatalf("Run() = %v, want a refusal", err)
-			}
-			s, stop = start(t, bus, "echo", dir, service.Config{Recover: how}, echo)
-			eventually(t, s, "Kafka knows", func() bool {
-				bounds, err := bus.Bounds(t.Context(), "echo", []string{p.Topic})
-				return err == nil && bounds[p].Committed == bounds[p].End
+			overKafka(t, func(t *testing.T, bus *kafka.Bus) {
+				dir := t.TempDir()
+				s, stop := start(t, bus, "echo", dir, service.Config{}, echo)
+				for n := range 3 {
+					publish(t, s, Made{"a", n})
+				}
+				eventually(t, s, "all is done", func() bool { return len(rows(t, s)) == 3 && s.Status().Unsent == 0 })
+				stop()
+				// As if the log had been cut.
+				p := event.Partition{Topic: madeTopic.Name}
+				ahead := map[event.Partition]kafka.Mark{p: {Offset: 100}}
+				if err := errors.Join(bus.Commit(t.Context(), "echo"+suffix, ahead), bus.Commit(t.Context(), "echo"+suffix+".sent", ahead)); err != nil {
+					t.Fatal(err)
+				}
+				refused := service.New("echo"+suffix, bus, service.Config{Database: "sqlite:" + filepath.Join(dir, "echo.db")})
+				refused.Migrations(migrations(doneTable))
+				echo(refused)
+				if err := refused.Run(t.Context()); !errors.Is(err, service.ErrMismatch) {
+					t.Fatalf("Run() = %v, want a refusal", err)
+				}
+				s, stop = start(t, bus, "echo", dir, service.Config{Recover: how}, echo)
+				eventually(t, s, "Kafka knows", func() bool {
+					bounds, err := bus.Bounds(t.Context(), "echo"+suffix, []string{p.Topic})
+					return err == nil && bounds[p].Committed == bounds[p].End
+				})
+				stop()
+				_, stop = start(t, bus, "echo", dir, service.Config{}, echo)
+				stop()
 			})
-			stop()
-			_, stop = start(t, bus, "echo", dir, service.Config{}, echo)
-			stop()
 		})
 	}
 }

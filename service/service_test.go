@@ -9,6 +9,7 @@ import (
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/job"
+	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -19,7 +20,10 @@ type Made struct {
 	N  int    `json:"n"`
 }
 
-var madeTopic = event.Topic{Name: "test.made"}
+var (
+	madeTopic    = event.Topic{Name: "test.made"}
+	checkedTopic = event.Topic{Name: "test.checked"}
+)
 
 func (Made) Contract() event.Contract {
 	return event.Contract{Type: "test.made", Version: 1, Topic: madeTopic}
@@ -31,7 +35,7 @@ type Checked struct {
 }
 
 func (Checked) Contract() event.Contract {
-	return event.Contract{Type: "test.checked", Version: 1, Topic: event.Topic{Name: "test.checked"}}
+	return event.Contract{Type: "test.checked", Version: 1, Topic: checkedTopic}
 }
 func (m Checked) Key() string { return m.ID }
 
@@ -66,8 +70,10 @@ func publish(t *testing.T, s *service.Service, body event.Body) {
 	}
 }
 
-func TestTwoServicesAndAJob(t *testing.T) {
-	bus, dir := cluster(t), t.TempDir()
+func TestTwoServicesAndAJob(t *testing.T) { overKafka(t, twoServicesAndAJob) }
+
+func twoServicesAndAJob(t *testing.T, bus *kafka.Bus) {
+	dir := t.TempDir()
 	m, stopMaker := start(t, bus, "maker", dir, service.Config{}, maker)
 	_, stopChecker := start(t, bus, "checker", dir, service.Config{}, checker)
 	send := func(from, to int) {
