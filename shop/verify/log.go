@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -41,12 +42,18 @@ func openLog(ctx context.Context, dir string, cfg kafka.Config, log *slog.Logger
 // patience is how long the log may send nothing before its end is reached.
 const patience = 30 * time.Second
 
-// readLog visits all records of all topics, those of a partition in order, up to
+// readLog visits all records of the shop's topics, those of a partition in order, up to
 // the ends as they are now.
 func readLog(ctx context.Context, bus *kafka.Bus, visit func(kafka.Fetched)) error {
-	topics, err := bus.Topics(ctx)
+	all, err := bus.Topics(ctx)
 	if err != nil {
 		return err
+	}
+	var topics []string
+	for _, name := range all { // a Kafka may have others' topics too
+		if strings.HasPrefix(name, "shop.") {
+			topics = append(topics, name)
+		}
 	}
 	bounds, err := bus.Bounds(ctx, "", topics)
 	if err != nil {

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tutti-go/tutti/internal/kafkatest"
+)
+
+// emptied returns the addresses of real Kafka, without the topics and groups that an
+// earlier shop has left there.
+func emptied(t *testing.T) string {
+	t.Helper()
+	addresses := kafkatest.Need(t)
+	client, err := kgo.NewClient(kgo.SeedBrokers(addresses...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	shops := func() (names []string) {
+		topics, err := admin.ListTopics(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range topics.Names() {
+			if strings.HasPrefix(name, "shop.") {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	var groups []string
+	for _, name := range names() {
+		groups = append(groups, name, name+".sent")
+	}
+	if _, err := admin.DeleteGroups(t.Context(), groups...); err != nil {
+		t.Fatal(err)
+	}
+	for left := shops(); len(left) > 0; left = shops() { // Kafka deletes by and by
+		if _, err := admin.DeleteTopics(t.Context(), left...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.Join(addresses, ",")
+}
+
+// TestShopOverKafka runs the whole shop on real Kafka: orders by HTTP, a stop and a
+// start, and the check of what is stored.
+func TestShopOverKafka(t *testing.T) {
+	brokers, dir := emptied(t), t.TempDir()
+	args := []string{"--data", dir, "--http", "127.0.0.1:0", "--brokers", brokers}
+	s := startShop(t, args...)
+	s.prepare()
+	s.order("o-1", "plenty", "tok_ok", "Galway")
+	if got := s.settled("o-1"); got != "confirmed" {
+		t.Errorf("order is %s, want confirmed", got)
+	}
+	s.order("o-2", "plenty", "tok_down_3", "Galway")
+	s.stop()
+	s = startShop(t, args...)
+	if got := s.settled("o-2"); got != "confirmed" {
+		t.Errorf("after the restart the order is %s, want confirmed", got)
+	}
+	s.stop()
+	verified(t, "--data", dir, "--brokers", brokers)
+}
+
+// TestReplayOverKafka replays as many invoices as a month has on real Kafka, and ends
+// as it does on the embedded broker.
+func TestReplayOverKafka(t *testing.T) {
+	brokers := emptied(t)
+	args := []string{"replay", writeOrders(t, 1500), "--json", "--decline", "10"}
+	want := fmt.Sprint(replayed(t, args...))
+	dir := filepath.Join(t.TempDir(), "data")
+	if got := fmt.Sprint(replayed(t, append(args, "--brokers", brokers, "--data", dir)...)); got != want {
+		t.Errorf("on Kafka the replay ends with\n%s, want\n%s", got, want)
+	}
+	verified(t, "--data", dir, "--brokers", brokers, "--settled")
+}
