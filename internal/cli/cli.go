@@ -75,6 +75,9 @@ type usageError struct {
 
 func (u *usageError) Unwrap() error { return u.error }
 
+// Command is the command that was called wrongly.
+func (u *usageError) Command() string { return u.command }
+
 // Usage says that cmd was called wrongly. It returns nil for nil.
 func Usage(cmd *cobra.Command, err error) error {
 	if err == nil {
