@@ -98,13 +98,14 @@ func TestGuide(t *testing.T) {
 	standIn(t, filepath.Join(work, "tutti"))
 	steps := blocks(t, guide)
 	address := freeAddress(t)
-	script := strings.ReplaceAll(scriptOf(steps, work), "127.0.0.1:8080", address)
+	operators := freeAddress(t)
+	script := strings.NewReplacer("127.0.0.1:8080", address, "127.0.0.1:9090", operators).Replace(scriptOf(steps, work))
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script)
 	cmd.Dir = filepath.Join(work, "tutti")
 	// The sums of all modules were checked when this module's were downloaded.
-	cmd.Env = append(os.Environ(), "TUTTI_HTTP="+address, "GOSUMDB=off", "GOWORK=off", "GOFLAGS=-buildvcs=false")
+	cmd.Env = append(os.Environ(), "TUTTI_HTTP="+address, "TUTTI_ADMIN="+operators, "GOSUMDB=off", "GOWORK=off", "GOFLAGS=-buildvcs=false")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	if said, err := cmd.CombinedOutput(); err != nil {
@@ -318,22 +319,42 @@ func TestCommandsInDocs(t *testing.T) {
 
 var flagName = regexp.MustCompile(`^--[a-z-]+`)
 
+var word = regexp.MustCompile(`^[a-z]+$`)
+
+// learnHelp asks a command for its help text.
+func learnHelp(bin, name string, help map[string]string) error {
+	if _, known := help[name]; known {
+		return nil
+	}
+	fields := strings.Fields(name)
+	var stderr bytes.Buffer
+	cmd := exec.Command(filepath.Join(bin, fields[0]), append(fields[1:], "--help")...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, stderr.String())
+	}
+	help[name] = string(out)
+	return nil
+}
+
 // checkCommand compares a command with its help text.
 func checkCommand(bin, program string, args []string, help map[string]string) error {
 	name := program
-	if len(args) > 0 && regexp.MustCompile(`^[a-z]+$`).MatchString(args[0]) {
+	if len(args) > 0 && word.MatchString(args[0]) {
 		name += " " + args[0]
 	}
-	if _, known := help[name]; !known {
-		fields := strings.Fields(name)
-		var stderr bytes.Buffer
-		cmd := exec.Command(filepath.Join(bin, program), append(fields[1:], "--help")...)
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, stderr.String())
+	if err := learnHelp(bin, name, help); err != nil {
+		return err
+	}
+	if len(args) > 1 && word.MatchString(args[1]) { // perhaps a command below it
+		below := name + " " + args[1]
+		if err := learnHelp(bin, below, help); err != nil {
+			return err
 		}
-		help[name] = string(out)
+		if strings.Contains(help[below], below+" ") {
+			name = below
+		}
 	}
 	if !strings.Contains(help[name], name+" ") {
 		return errors.New("there is no such command")
