@@ -49,7 +49,9 @@ func (a *ailing) ails(says string) {
 		st := a.Status()
 		return !st.Ready && len(st.Problems) > 0 && strings.Contains(st.Problems[0], says) && a.log.has("the database does not take a transaction", says)
 	})
-	err := a.Write(a.t.Context(), func(ctx context.Context, tx *store.Tx) error { return tx.Exec(ctx, `INSERT INTO done VALUES ('never', 0)`) })
+	err := a.Write(a.t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		return tx.Exec(ctx, `INSERT INTO done VALUES ('never', 0)`)
+	})
 	if problem.KindOf(err) != problem.Down {
 		a.t.Errorf("Write() = %v, want kind %v", err, problem.Down)
 	}

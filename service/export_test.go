@@ -78,6 +78,9 @@ func (s *Service) takeBack() func(context.Context, *store.Tx, *store.Books) erro
 	}
 }
 
+// LookAfterTopics sets how often a service looks whether its topics are there.
+func LookAfterTopics(s *Service, every time.Duration) { s.cfg.hooks.look = every }
+
 // FailSends makes events fail to be sent by themselves: fail says what the sender of
 // the event of a number is told, and whether it is written all the same.
 func FailSends(s *Service, fail func(seq int64) (landed bool, err error)) {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"github.com/tutti-go/tutti/store"
 )
@@ -28,4 +29,6 @@ type hooks struct {
 	// send may make an event fail by itself, as clients can that send without
 	// idempotence: err is what its sender is told, and landed whether it is written.
 	send func(e *store.Sendable) (landed bool, err error)
+	// look is how often topics are looked after; 0: as always.
+	look time.Duration
 }

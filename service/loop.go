@@ -55,6 +55,7 @@ type loop struct {
 	ill     atomic.Pointer[illness]        // why the database takes no transactions
 	stalled atomic.Pointer[fullness]       // why no more records are read
 	totals  totals
+	waits   atomic.Pointer[error] // why the service has not started yet
 }
 
 // end is how far the log of a partition is known to go, and how far it is handled.

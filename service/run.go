@@ -96,16 +96,8 @@ func (r *running) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := s.cfg.bus.EnsureTopics(ctx, s.topics()); err != nil {
+	if err := r.reach(ctx, func() error { return r.compare(ctx) }); err != nil {
 		return err
-	}
-	if s.cfg.guards.checks {
-		if err := s.checkAccess(ctx); err != nil {
-			return err
-		}
-		if err := r.check(ctx); err != nil {
-			return err
-		}
 	}
 	lane, unsent, err := r.db.TakeLane(ctx)
 	if err != nil {
@@ -123,6 +115,22 @@ func (r *running) open(ctx context.Context) (err error) {
 		})
 	}
 	return err
+}
+
+// compare makes the topics that there are not, and finds out whether database and
+// log fit together.
+func (r *running) compare(ctx context.Context) error {
+	s := r.s
+	if err := s.cfg.bus.EnsureTopics(ctx, s.topics()); err != nil {
+		return err
+	}
+	if !s.cfg.guards.checks {
+		return nil
+	}
+	if err := s.checkAccess(ctx); err != nil {
+		return err
+	}
+	return r.check(ctx)
 }
 
 // relay sets the relay up with what the lane's last holder left unsent.
@@ -171,7 +179,7 @@ func (r *running) run(ctx context.Context) error {
 	stopHard := context.AfterFunc(r.hard, stopReading)
 	defer stopHard()
 	var wg sync.WaitGroup
-	failed := make(chan error, 4+len(s.background))
+	failed := make(chan error, 8+len(s.background))
 	start := func(fn func() error) {
 		wg.Go(func() {
 			if err := fn(); err != nil {
@@ -185,6 +193,7 @@ func (r *running) run(ctx context.Context) error {
 	if r.consumer != nil {
 		start(func() error { return l.fetch(reading, r.consumer) })
 	}
+	start(func() error { return r.watchTopics(reading) })
 	reporting, stopReporting := context.WithCancel(sending)
 	defer stopReporting()
 	reported := make(chan struct{})

@@ -63,6 +63,9 @@ func (s *Service) Status() Status {
 	case <-s.ready:
 	default:
 		st.Problems = append(st.Problems, "starting")
+		if why := l.waits.Load(); why != nil {
+			st.Problems = append(st.Problems, (*why).Error())
+		}
 		return st
 	}
 	st.Ready = true

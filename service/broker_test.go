@@ -1,0 +1,157 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/problem"
+	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/store"
+	"github.com/tutti-go/tutti/tuttitest"
+)
+
+// TestBrokerDown: a service that finds no broker when it starts says so, answers 503
+// and starts when there is one; one that loses its broker goes on taking writes.
+func TestBrokerDown(t *testing.T) {
+	dir := t.TempDir()
+	port := 0
+	embed := func() *kafka.Broker {
+		t.Helper()
+		b, err := kafka.Embed(kafka.BrokerConfig{Dir: dir, Port: port, Unsynced: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	broker := embed()
+	_, p, err := net.SplitHostPort(broker.Addrs()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if port, err = strconv.Atoi(p); err != nil {
+		t.Fatal(err)
+	}
+	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs(), Timeout: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bus.Close)
+	if err := broker.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	var log logged
+	s := service.New("patient", bus, service.Config{Database: filepath.Join(dir, "patient.db"), Logger: log.logger(), Unsynced: true})
+	s.Migrations(migrations(doneTable))
+	event.Publishes[Made](s)
+	picky(func(Made) error { return nil })(s)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	ready := func() (int, string) {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		return w.Code, w.Body.String()
+	}
+	eventually(t, s, "it waits and says so", func() bool {
+		code, text := ready()
+		return code == http.StatusServiceUnavailable && strings.Contains(text, "no Kafka broker answers") && log.has("Kafka does not answer; the service starts when it does")
+	})
+	write := func(n int) error {
+		return s.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error { return event.Publish(ctx, tx, Made{"k", n}) })
+	}
+	if err := write(0); problem.KindOf(err) != problem.Down {
+		t.Errorf("Write() before the start = %v, want kind %v", err, problem.Down)
+	}
+
+	broker = embed()
+	eventually(t, s, "it is ready", func() bool { code, _ := ready(); return code == http.StatusOK })
+	if err := write(1); err != nil {
+		t.Error(err)
+	}
+	eventually(t, s, "1 is handled", func() bool { return rows(t, s)["k1"] == 1 })
+	if err := broker.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(2); err != nil {
+		t.Errorf("Write() while the broker is away = %v, want it stored to be sent later", err)
+	}
+	broker = embed()
+	eventually(t, s, "2 is handled", func() bool { return rows(t, s)["k2"] == 1 })
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := broker.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLogTruncatedUnderway deletes what a running service has not read: it ends, and
+// says so, rather than to go on behind the loss.
+func TestLogTruncatedUnderway(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("reader", reader)
+		w.Publish(Made{"a", 0}, Made{"b", 0}, Made{"c", 0}, Made{"d", 0})
+		w.Quiet()
+		w.Cut("reader")
+		w.Publish(Made{"a", 1}, Made{"b", 1}, Made{"c", 1}, Made{"d", 1})
+		for p, end := range w.Broker().Ends([]string{madeTopic.Name}) {
+			if err := w.Broker().Truncate(p, end); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Heal("reader")
+		if err := w.AwaitEnd("reader"); !errors.Is(err, kafka.ErrLogLost) || !strings.Contains(err.Error(), madeTopic.Name) {
+			t.Errorf("Run() = %v, want ErrLogLost and the topic", err)
+		}
+	})
+}
+
+// TestTopicLostUnderway takes a topic from a running service: it ends, and says why,
+// rather than to wait for ever or to go on somewhere within another topic.
+func TestTopicLostUnderway(t *testing.T) {
+	for says, harm := range map[string]func(b *kafka.Broker) error{
+		"deleted and made anew": func(b *kafka.Broker) error { return b.Recreate(madeTopic.Name) },
+		"is gone":               func(b *kafka.Broker) error { return b.Cluster().DeleteTopic(madeTopic.Name) },
+	} {
+		t.Run(says, func(t *testing.T) {
+			broker, err := kafka.Embed(kafka.BrokerConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { broker.Close() })
+			bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(bus.Close)
+			s := service.New("loser", bus, service.Config{Database: filepath.Join(t.TempDir(), "loser.db"), Unsynced: true})
+			s.Migrations(migrations(doneTable))
+			picky(func(Made) error { return nil })(s)
+			service.LookAfterTopics(s, 50*time.Millisecond)
+			ended := make(chan error, 1)
+			go func() { ended <- s.Run(t.Context()) }()
+			<-s.Ready()
+			produce(t, bus, madeTopic, made("a", 1))
+			eventually(t, s, "a1 is done", func() bool { return rows(t, s)["a1"] == 1 })
+			time.Sleep(150 * time.Millisecond) // until it has looked once
+			if err := harm(broker); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-ended; !errors.Is(err, service.ErrTopicLost) || !strings.Contains(err.Error(), madeTopic.Name) || !strings.Contains(err.Error(), says) {
+				t.Errorf("Run() = %v, want ErrTopicLost that says that it %s", err, says)
+			}
+		})
+	}
+}

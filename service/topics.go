@@ -1,0 +1,69 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tutti-go/tutti/kafka"
+)
+
+// ErrTopicLost says that a topic was deleted, or deleted and made anew, while the
+// service used it.
+var ErrTopicLost = errors.New("a topic was deleted under the running service")
+
+const lookAfterTopics = 15 * time.Second
+
+// watchTopics ends with an error once a topic of the service is gone or another: the
+// client would wait for it for ever, or go on somewhere within the new one.
+func (r *running) watchTopics(ctx context.Context) error {
+	var names []string
+	for _, t := range r.s.topics() {
+		names = append(names, t.Name)
+	}
+	known := map[string][16]byte{}
+	missed := map[string]int{}
+	for len(names) > 0 && sleep(ctx, cmp.Or(r.s.cfg.hooks.look, lookAfterTopics)) {
+		ids, err := r.s.cfg.bus.TopicIDs(ctx, names)
+		if err != nil {
+			continue // Kafka does not answer; others say so
+		}
+		for _, name := range names {
+			id, there := ids[name]
+			before, met := known[name]
+			switch {
+			case met && there && id != before:
+				return fmt.Errorf("%w: %s was deleted and made anew. %s", ErrTopicLost, name, afterLoss)
+			case there:
+				known[name], missed[name] = id, 0
+			default: // a broker that has just started may not know it yet
+				if missed[name]++; missed[name] >= 3 {
+					return fmt.Errorf("%w: %s is gone. %s", ErrTopicLost, name, afterLoss)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+const afterLoss = "Its events are lost unless they are brought back from a copy of the cluster. The database is untouched: " +
+	"the next start compares it with the topic, refuses to go on, and says what can be done"
+
+// reach repeats fn while Kafka does not answer.
+func (r *running) reach(ctx context.Context, fn func() error) error {
+	s := r.s
+	defer s.loop.waits.Store(nil)
+	for attempt := 0; ; attempt++ {
+		err := fn()
+		if !errors.Is(err, kafka.ErrUnreachable) || ctx.Err() != nil {
+			return err
+		}
+		s.loop.waits.Store(&err)
+		s.log.Warn("Kafka does not answer; the service starts when it does", "attempt", attempt+1, "error", err)
+		if !sleep(ctx, s.loop.backoff(min(attempt, 5))) {
+			return context.Cause(ctx)
+		}
+	}
+}
