@@ -107,6 +107,9 @@ func (s *Service) database() (*store.Store, error) {
 	select {
 	case <-s.stopped:
 		return nil, problem.Unavailable(time.Second, "service %s has stopped", s.name)
+	default: // ready stays closed when it stops, and select would take either
+	}
+	select {
 	case <-s.ready:
 		return s.loop.db.Load(), nil
 	default:

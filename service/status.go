@@ -60,6 +60,9 @@ func (s *Service) Status() Status {
 	case <-s.stopped:
 		st.Problems = append(st.Problems, "stopped")
 		return st
+	default: // ready stays closed when it stops, and select would take either
+	}
+	select {
 	case <-s.ready:
 	default:
 		st.Problems = append(st.Problems, "starting")
