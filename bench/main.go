@@ -29,6 +29,9 @@ type options struct {
 	invoices string
 	out      string
 	profile  string
+	// kafkaSynced makes Kafka sync each write, which one broker alone needs to be
+	// durable through a loss of power.
+	kafkaSynced bool
 }
 
 func main() {
@@ -75,6 +78,7 @@ Flags:
 	flags.StringVar(&o.invoices, "invoices", "", "replay this `FILE` of the Online Retail data set; by default invoices that are made up")
 	flags.StringVar(&o.out, "out", "results", "write results.json, results.md and results.svg to this `DIR`")
 	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of each of our programs to this `DIR`")
+	flags.BoolVar(&o.kafkaSynced, "kafka-synced", true, "let Kafka sync each write to disk before it answers")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return o, err

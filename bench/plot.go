@@ -163,7 +163,7 @@ func (p panel) plot() (*plot.Plot, error) {
 		out.Add(chart)
 		names = append(names, b.name)
 		ends.XYs = append(ends.XYs, plotter.XY{X: b.value, Y: y})
-		ends.Labels = append(ends.Labels, " "+b.text)
+		ends.Labels = append(ends.Labels, b.text)
 		most = max(most, b.value)
 	}
 	labels, err := plotter.NewLabels(ends)
@@ -175,6 +175,7 @@ func (p panel) plot() (*plot.Plot, error) {
 		labels.TextStyle[i].Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 10}
 		labels.TextStyle[i].YAlign = draw.YCenter
 	}
+	labels.Offset = vg.Point{X: 0.15 * vg.Centimeter, Y: 0}
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Width = faint, 0
 	out.Add(grid, labels)

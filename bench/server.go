@@ -9,9 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // postgres is a PostgreSQL server, with its defaults as to durability: fsync and
@@ -116,7 +119,7 @@ func (p *postgres) stop() error {
 }
 
 // kafka starts a Kafka of one broker for one case. TUTTI_KAFKA names one that runs.
-func kafka(ctx context.Context, dir string) (brokers string, stop func() error, err error) {
+func kafka(ctx context.Context, dir string, synced bool) (brokers string, stop func() error, err error) {
 	if brokers := os.Getenv("TUTTI_KAFKA"); brokers != "" {
 		return brokers, func() error { return nil }, nil
 	}
@@ -125,13 +128,19 @@ func kafka(ctx context.Context, dir string) (brokers string, stop func() error, 
 		return "", nil, err
 	}
 	dir = filepath.Join(dir, "kafka")
-	// Kafka leaves syncing to the operating system, which is not durable on one broker.
-	out, err := script(ctx, "kafka", "start", "--dir", dir, "--port", strconv.Itoa(port), "--set", "log.flush.interval.messages=1")
+	args := []string{"start", "--dir", dir, "--port", strconv.Itoa(port)}
+	if synced { // Kafka leaves that to the operating system: it relies on replication
+		args = append(args, "--set", "log.flush.interval.messages=1")
+	}
+	out, err := script(ctx, "kafka", args...)
 	stop = func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_, err := script(ctx, "kafka", "stop", "--dir", dir)
 		return err
+	}
+	if err == nil {
+		err = coordinates(ctx, strings.Split(out, ","))
 	}
 	if err != nil {
 		if exists(dir) {
@@ -158,4 +167,26 @@ func freePorts() (int, error) {
 		}
 	}
 	return 0, errors.New("find free ports for Kafka: there are none")
+}
+
+// coordinates waits until a Kafka that has just started can coordinate groups: it
+// makes the topic for that when it is first asked.
+func coordinates(ctx context.Context, brokers []string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for pause := time.NewTicker(100 * time.Millisecond); ; {
+		found := kadm.NewClient(client).FindGroupCoordinators(ctx, "bench")
+		if err = found.Error(); err == nil {
+			pause.Stop()
+			return nil
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for Kafka to coordinate groups: %w", err)
+		}
+	}
 }

@@ -110,7 +110,7 @@ func (s *suite) attempt(ctx context.Context, c Case) (result load.Result, err er
 	}
 	if c.kafka {
 		var stop func() error
-		if w.brokers, stop, err = kafka(ctx, w.dir); err != nil {
+		if w.brokers, stop, err = kafka(ctx, w.dir, s.kafkaSynced); err != nil {
 			return result, err
 		}
 		defer func() { err = errors.Join(err, stop()) }()
