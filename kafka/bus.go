@@ -147,25 +147,25 @@ func (b *Bus) Bounds(ctx context.Context, group string, topics []string) (map[ev
 	if len(topics) == 0 {
 		return out, nil
 	}
-	starts, err := b.admin.ListStartOffsets(ctx, topics...)
-	if err == nil {
-		err = starts.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list first offsets: %w", b.explain(err))
-	}
-	ends, err := b.admin.ListEndOffsets(ctx, topics...)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list last offsets: %w", b.explain(err))
-	}
+	var starts, ends kadm.ListedOffsets
 	var committed kadm.OffsetResponses
-	if group != "" {
-		if committed, err = b.admin.FetchOffsets(ctx, group); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			return nil, fmt.Errorf("fetch offsets of group %s: %w", group, b.explain(err))
+	err := patiently(ctx, func() (err error) {
+		if starts, err = listed(b.admin.ListStartOffsets(ctx, topics...)); err != nil {
+			return fmt.Errorf("list first offsets: %w", err)
 		}
+		if ends, err = listed(b.admin.ListEndOffsets(ctx, topics...)); err != nil {
+			return fmt.Errorf("list last offsets: %w", err)
+		}
+		if group == "" {
+			return nil
+		}
+		if committed, err = b.admin.FetchOffsets(ctx, group); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			return fmt.Errorf("fetch offsets of group %s: %w", group, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, b.explain(err)
 	}
 	starts.Each(func(o kadm.ListedOffset) {
 		bounds := Bounds{Start: o.Offset, Committed: -1}
@@ -178,6 +178,14 @@ func (b *Bus) Bounds(ctx context.Context, group string, topics []string) (map[ev
 		out[event.Partition{Topic: o.Topic, Number: o.Partition}] = bounds
 	})
 	return out, nil
+}
+
+// listed adds to an answer's error those of its partitions.
+func listed(offsets kadm.ListedOffsets, err error) (kadm.ListedOffsets, error) {
+	if err == nil {
+		err = offsets.Error()
+	}
+	return offsets, err
 }
 
 // Mark is an offset to be committed with something beside it.
@@ -202,7 +210,11 @@ func (b *Bus) Commit(ctx context.Context, group string, marks map[event.Partitio
 func (b *Bus) Topics(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()
-	details, err := b.admin.ListTopics(ctx)
+	var details kadm.TopicDetails
+	err := patiently(ctx, func() (err error) {
+		details, err = b.admin.ListTopics(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list topics: %w", b.explain(err))
 	}

@@ -71,7 +71,11 @@ func (b *Bus) look(ctx context.Context, topics []string) (map[string]found, erro
 		t.Topic = kmsg.StringPtr(name)
 		req.Topics = append(req.Topics, t)
 	}
-	resp, err := req.RequestWith(ctx, b.client)
+	var resp *kmsg.MetadataResponse
+	err := patiently(ctx, func() (err error) {
+		resp, err = req.RequestWith(ctx, b.client)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("look topics up: %w", b.explain(err))
 	}

@@ -1,0 +1,38 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// patiently asks again while a cluster is only busy with itself: it starts, elects
+// a leader, or one of its brokers is away. So a service that starts at such a
+// moment waits, for Config.Timeout at most, and does not end.
+func patiently(ctx context.Context, ask func() error) error {
+	for {
+		err := ask()
+		if !passing(err) || !sleep(ctx, 100*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+// passing reports whether an error ends by itself. Connections that break are among
+// them: the brokers have answered before, so what is wrong is not their settings.
+func passing(err error) bool {
+	for _, e := range []error{
+		kerr.CoordinatorNotAvailable, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator,
+		kerr.LeaderNotAvailable, kerr.NotLeaderForPartition, kerr.BrokerNotAvailable, io.EOF,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	var hungUp *kgo.ErrFirstReadEOF
+	return errors.As(err, &hungUp)
+}
