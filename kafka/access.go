@@ -62,7 +62,13 @@ func (b *Bus) missing(ctx context.Context, a Access) (lines []string, err error)
 		}
 	}
 	for _, g := range a.Groups { // one by one: an error does not say of which it is
-		groups, err := b.admin.DescribeGroups(ctx, g)
+		var groups kadm.DescribedGroups
+		err := patiently(ctx, func() (err error) {
+			if groups, err = b.admin.DescribeGroups(ctx, g); err == nil && passing(groups[g].Err) {
+				err = groups[g].Err
+			}
+			return err
+		})
 		if err != nil && !denied(err) {
 			return nil, err
 		}

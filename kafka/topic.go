@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -107,7 +108,11 @@ func (b *Bus) create(ctx context.Context, t event.Topic) error {
 		n := strconv.Itoa(minInSync)
 		configs["min.insync.replicas"] = &n
 	}
-	made, err := b.admin.CreateTopic(ctx, int32(partitions), int16(replication), configs, t.Name)
+	var made kadm.CreateTopicResponse
+	err := patiently(ctx, func() (err error) {
+		made, err = b.admin.CreateTopic(ctx, int32(partitions), int16(replication), configs, t.Name)
+		return err
+	})
 	if err != nil && made.Err == nil {
 		return b.explain(err) // the request failed
 	}

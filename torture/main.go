@@ -20,7 +20,7 @@ func main() { cli.Main("torture", program) }
 
 func program(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	root := killCommand(stdout)
-	root.AddCommand(soakCommand(stdout))
+	root.AddCommand(soakCommand(stdout), replayCommand(stdout))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	return cli.Execute(ctx, root, args, getenv, "TORTURE")
@@ -32,6 +32,7 @@ type settings struct {
 	bin      string // has the commands; empty builds them
 	kafka    []string
 	cluster  int
+	database string
 	freeze   bool
 	dir      string
 	keep     bool
@@ -59,6 +60,8 @@ victims and pauses. It ends with 0 only if nothing was lost, doubled or stuck;
 otherwise it says why, and keeps databases, log and what the processes said.`,
 		Example: `  torture                        20 kills of the whole shop in one process
   torture --layout each          20 kills of single services and of the broker
+  torture --layout pair --database postgres://me@127.0.0.1/new
+                                 20 kills of one of two instances, which are frozen too
   torture --for 1h --rate 200    as many kills as fit into an hour, under more load`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -85,7 +88,8 @@ otherwise it says why, and keeps databases, log and what the processes said.`,
 // common adds the flags of all commands, some with a default of their own.
 func (set *settings) common(f *cli.Flags, rate float64) {
 	f.StringSliceVar(&set.kafka, "kafka", nil, "use the Kafka at these `ADDRESSES` (host:port,…), which has no topics of a shop")
-	f.IntVar(&set.cluster, "cluster", 0, "start a Kafka of `N` brokers (1 or 3) by scripts/kafka, and do harm to it too")
+	f.IntVar(&set.cluster, "cluster", set.cluster, "start a Kafka of `N` brokers (1 or 3) by scripts/kafka, and do harm to it too")
+	f.StringVar(&set.database, "database", "", "let services keep their data in the PostgreSQL at this `URL` (postgres://user@host/name), which has no data of a shop")
 	f.StringVar(&set.dir, "data", "", "keep everything in this new `DIR`; by default in a temporary one, which is removed after success")
 	f.BoolVar(&set.keep, "keep", false, "keep the temporary directory after success too")
 	f.Uint64Var(&set.seed, "seed", 0, "draw everything from this `NUMBER`; 0 takes a new one")
@@ -109,6 +113,7 @@ func (set *settings) validate() error {
 	}
 	check(set.cluster == 0 || set.cluster == 1 || set.cluster == 3, "--cluster is %d, want 1 or 3", set.cluster)
 	check(set.cluster == 0 || len(set.kafka) == 0, "--cluster and --kafka: want one of them")
+	check(set.layout != "pair" || set.database != "", "--layout pair needs --database: two instances share no files")
 	check(set.kills >= 0, "--kills is %d, want 0 or more", set.kills)
 	check(set.lasting >= 0, "--for is %v, want 0 or more", set.lasting)
 	check(set.kills > 0 || set.lasting > 0, "--kills and --for are both 0, want one of them")

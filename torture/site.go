@@ -19,6 +19,7 @@ type site struct {
 	doors     map[string][]string // where a service answers, by its name
 	brokers   []string            // of a Kafka that is not one of our processes
 	admin     string              // where one process serves operators
+	store     []string            // arguments that say where services keep their data
 	verify    []string            // arguments that tell shop verify where all is
 	cluster   *cluster            // our own Kafka, if any
 	slow      []slow              // harm beside the kills
@@ -31,6 +32,7 @@ var services = []string{"storefront", "catalog", "customer", "order", "inventory
 var layouts = map[string]func(*site, *settings) error{
 	"one":  (*site).one,
 	"each": (*site).each,
+	"pair": (*site).pair,
 }
 
 // newSite builds the commands and lays the processes out. Nothing runs yet.
@@ -46,7 +48,10 @@ func newSite(ctx context.Context, set *settings, dir string) (*site, error) {
 	} else if err := build(ctx, s.bin); err != nil {
 		return nil, err
 	}
-	s.verify = []string{"--data", s.data()}
+	s.store = []string{"--data", s.data()}
+	if set.database != "" {
+		s.store = append(s.store, "--database", set.database)
+	}
 	s.brokers = set.kafka
 	if set.cluster > 0 {
 		var err error
@@ -55,8 +60,9 @@ func newSite(ctx context.Context, set *settings, dir string) (*site, error) {
 		}
 		s.brokers, s.slow = s.cluster.addresses(), []slow{breaking, stalling, cutting}
 	}
+	s.verify = s.store
 	if len(s.brokers) > 0 {
-		s.verify = append(s.verify, "--brokers", strings.Join(s.brokers, ","))
+		s.verify = slices.Concat(s.verify, []string{"--brokers", strings.Join(s.brokers, ",")})
 	}
 	if err := layouts[set.layout](s, set); err != nil {
 		return nil, errors.Join(err, s.abandon())
@@ -79,7 +85,7 @@ func (s *site) data() string { return filepath.Join(s.dir, "data") }
 func (s *site) logs() string { return filepath.Join(s.dir, "log") }
 
 // one is the whole shop in one process.
-func (s *site) one(*settings) error {
+func (s *site) one(set *settings) error {
 	ports, err := freePorts(2)
 	if err != nil {
 		return err
@@ -90,7 +96,7 @@ func (s *site) one(*settings) error {
 	if len(s.brokers) > 0 {
 		args = append(args, "--brokers", strings.Join(s.brokers, ","))
 	}
-	s.whole = len(s.brokers) == 0
+	s.whole = len(s.brokers) == 0 && set.database == ""
 	s.shop("shop", ports[0], services, args...)
 	return nil
 }
@@ -101,12 +107,7 @@ func (s *site) each(set *settings) error {
 	if err != nil {
 		return err
 	}
-	brokers := strings.Join(s.brokers, ",")
-	if brokers == "" {
-		port := ports[len(services)]
-		s.add("broker", "tutti", "", "broker", "--data", s.data(), "--port", fmt.Sprint(port))
-		brokers = fmt.Sprintf("127.0.0.1:%d", port)
-	}
+	brokers := s.broker(ports[len(services)])
 	if set.freeze {
 		s.slow = append(s.slow, freezing)
 	}
@@ -116,13 +117,40 @@ func (s *site) each(set *settings) error {
 	return nil
 }
 
+// pair is two processes of the whole shop on one PostgreSQL, and one for the broker
+// unless it is elsewhere.
+func (s *site) pair(set *settings) error {
+	ports, err := freePorts(3)
+	if err != nil {
+		return err
+	}
+	brokers := s.broker(ports[2])
+	if set.freeze {
+		s.slow = append(s.slow, freezing)
+	}
+	for i, name := range []string{"first", "second"} {
+		s.shop(name, ports[i], services, "--brokers", brokers)
+	}
+	return nil
+}
+
+// broker adds a process for the broker, unless it is elsewhere, and returns its
+// address.
+func (s *site) broker(port int) string {
+	if len(s.brokers) > 0 {
+		return strings.Join(s.brokers, ",")
+	}
+	s.add("broker", "tutti", "", "broker", "--data", s.data(), "--port", fmt.Sprint(port))
+	return fmt.Sprintf("127.0.0.1:%d", port)
+}
+
 // shop adds a process of the shop that runs some services.
 func (s *site) shop(name string, port int, runs []string, args ...string) {
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	for _, service := range runs {
 		s.doors[service] = append(s.doors[service], "http://"+address)
 	}
-	s.add(name, "shop", "http://"+address, append([]string{"--data", s.data(), "--http", address, "--traffic", "0"}, args...)...)
+	s.add(name, "shop", "http://"+address, slices.Concat([]string{"--http", address, "--traffic", "0"}, s.store, args)...)
 }
 
 func (s *site) add(name, command, url string, args ...string) {

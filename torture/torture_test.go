@@ -38,7 +38,7 @@ func brief(layout string) *settings {
 }
 
 func TestKilled(t *testing.T) {
-	for _, layout := range sorted(layouts) {
+	for _, layout := range []string{"one", "each"} { // pair needs a PostgreSQL: .ci/torture
 		t.Run(layout, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
