@@ -234,11 +234,20 @@ func (t *tally) String() string {
 		each = append(each, fmt.Sprintf("%s %d", name, t.victims[name]))
 	}
 	others := ""
-	for _, what := range sorted(t.others) {
-		others += fmt.Sprintf("; %s %d times", what, t.others[what])
+	if len(t.others) > 0 {
+		others = "; " + t.slow()
 	}
 	return fmt.Sprintf("%d kills (%s): %d while starting, %d with events unsent, %d with records waiting, %d with requests under way; ready again after %v at most%s",
 		kills, strings.Join(each, ", "), t.starting, t.unsent, t.behind, t.asked, t.slowest.Round(100*time.Millisecond), others)
+}
+
+// slow sums up the harm other than kills of our processes.
+func (t *tally) slow() string {
+	var each []string
+	for _, what := range sorted(t.others) {
+		each = append(each, fmt.Sprintf("%s %d times", what, t.others[what]))
+	}
+	return strings.Join(each, ", ")
 }
 
 // sight is what a process says of itself.

@@ -42,7 +42,7 @@ const (
 func newLoad(s *site, set *settings, j *journal) *load {
 	return &load{
 		site: s, seed: set.seed, rate: set.rate, slow: set.slow, journal: j, failed: make(chan error, 1),
-		client: &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: crowd}},
+		client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: crowd}},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,6 +78,9 @@ func replay(ctx context.Context, set *settings, file string, out io.Writer) erro
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
 		r.site.processes = nil // the replay is the only one
+		if err := r.begun(ctx, ended); err != nil {
+			return fmt.Errorf("shop replay: %w (see %s)", err, said.Name())
+		}
 		rounds, err := newHarm(r).inTurn(ctx, ended)
 		if err != nil {
 			return fmt.Errorf("shop replay: %w (see %s)", err, said.Name())
@@ -86,6 +90,28 @@ func replay(ctx context.Context, set *settings, file string, out io.Writer) erro
 		}
 		return r.settled(result.Bytes(), rounds)
 	})
+}
+
+// begun waits until the replay has placed an order.
+func (r *run) begun(ctx context.Context, ended <-chan error) error {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(r.site.data(), "order.db")+"?mode=ro&_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for {
+		var n int
+		if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM orders").Scan(&n); err == nil && n > 0 {
+			return nil // before, there is no table, or no file
+		}
+		select {
+		case err := <-ended:
+			return fmt.Errorf("it has ended before it placed an order: %w", err)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // settled reads what the replay ended with.
@@ -128,7 +154,7 @@ func (h *harm) inTurn(ctx context.Context, ended <-chan error) (rounds int, err 
 	for step := 0; ; step++ {
 		select {
 		case err := <-ended:
-			h.say("%v", &h.hits)
+			h.say("%s", h.hits.slow())
 			return step / len(steps), err
 		case <-ctx.Done():
 			return 0, ctx.Err()

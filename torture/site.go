@@ -107,10 +107,7 @@ func (s *site) each(set *settings) error {
 	if err != nil {
 		return err
 	}
-	brokers := s.broker(ports[len(services)])
-	if set.freeze {
-		s.slow = append(s.slow, freezing)
-	}
+	brokers := s.broker(ports[len(services)], set)
 	for i, name := range services {
 		s.shop(name, ports[i], []string{name}, "--services", name, "--brokers", brokers)
 	}
@@ -124,10 +121,7 @@ func (s *site) pair(set *settings) error {
 	if err != nil {
 		return err
 	}
-	brokers := s.broker(ports[2])
-	if set.freeze {
-		s.slow = append(s.slow, freezing)
-	}
+	brokers := s.broker(ports[2], set)
 	for i, name := range []string{"first", "second"} {
 		s.shop(name, ports[i], services, "--brokers", brokers)
 	}
@@ -135,10 +129,16 @@ func (s *site) pair(set *settings) error {
 }
 
 // broker adds a process for the broker, unless it is elsewhere, and returns its
-// address.
-func (s *site) broker(port int) string {
+// address. It comes first, because others rest on it.
+func (s *site) broker(port int, set *settings) string {
+	if set.freeze {
+		s.slow = append(s.slow, freezing)
+	}
 	if len(s.brokers) > 0 {
 		return strings.Join(s.brokers, ",")
+	}
+	if set.freeze {
+		s.slow = append(s.slow, dozing)
 	}
 	s.add("broker", "tutti", "", "broker", "--data", s.data(), "--port", fmt.Sprint(port))
 	return fmt.Sprintf("127.0.0.1:%d", port)

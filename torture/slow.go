@@ -15,7 +15,8 @@ type slow struct {
 }
 
 var (
-	freezing = slow{"freeze", (*harm).freeze}
+	freezing = slow{"freeze", (*harm).freezeService}
+	dozing   = slow{"doze", (*harm).freezeOwn}
 	breaking = slow{"broker", (*harm).killBroker}
 	stalling = slow{"stall", (*harm).stallBroker}
 	cutting  = slow{"cut", (*harm).cut}
@@ -54,10 +55,24 @@ func pick(rng *rand.Rand, from, to time.Duration) time.Duration {
 	return from + time.Duration(rng.Int64N(int64(to-from)+1))
 }
 
-// freeze stops a process for longer than its session, and lets it go on: it does
-// not know that it was replaced.
-func (h *harm) freeze(ctx context.Context, rng *rand.Rand) error {
-	victim := h.site.processes[rng.IntN(len(h.site.processes))]
+// freezeService stops a process of the shop for longer than its sessions, and lets
+// it go on: it does not know that it was replaced.
+func (h *harm) freezeService(ctx context.Context, rng *rand.Rand) error {
+	var shops []*process
+	for _, p := range h.site.processes {
+		if p.url != "" {
+			shops = append(shops, p)
+		}
+	}
+	return h.freeze(ctx, rng, shops[rng.IntN(len(shops))])
+}
+
+// freezeOwn stops the broker that is one of our processes.
+func (h *harm) freezeOwn(ctx context.Context, rng *rand.Rand) error {
+	return h.freeze(ctx, rng, h.site.processes[0])
+}
+
+func (h *harm) freeze(ctx context.Context, rng *rand.Rand, victim *process) error {
 	d := pick(rng, session+time.Second, session+10*time.Second)
 	before := h.look(ctx, victim)
 	if err := victim.freeze(); err != nil {
