@@ -7,8 +7,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/tutti-go/tutti/kafka"
 )
 
 func env(pairs ...string) func(string) string {
@@ -110,11 +115,65 @@ func TestUnusableDirectory(t *testing.T) {
 	}
 }
 
-func TestNoBroker(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
+// heard is what a program says, as it says it.
+type heard struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (h *heard) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.Write(b)
+}
+
+func (h *heard) await(ctx context.Context, t *testing.T, want string) {
+	t.Helper()
+	for {
+		h.mu.Lock()
+		text := h.text.String()
+		h.mu.Unlock()
+		if strings.Contains(text, want) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%q was not said, but:\n%s", want, text)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// A shop that starts before its broker waits for it, and says so.
+func TestBrokerStartsLater(t *testing.T) {
+	port := freePort(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	var log, said heard
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"--data", t.TempDir(), "--http", "127.0.0.1:0", "--admin", "", "--traffic", "0", "--brokers", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, env(), &said, &log)
+	}()
+	log.await(ctx, t, "no Kafka broker answers")
+	broker, err := kafka.Embed(kafka.BrokerConfig{Port: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	log.await(ctx, t, "connected to Kafka")
+	said.await(ctx, t, "Ctrl-C stops it")
 	cancel()
-	err := run(ctx, []string{"--data", t.TempDir(), "--http", "127.0.0.1:0", "--brokers", "127.0.0.1:1"}, env(), io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "at 127.0.0.1:1: no Kafka broker answers") {
-		t.Errorf("error %v, want that no broker answers", err)
+	if err := <-ended; err != nil {
+		t.Errorf("stop: %v", err)
 	}
 }

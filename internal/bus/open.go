@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"github.com/tutti-go/tutti/kafka"
 )
@@ -19,7 +20,8 @@ type Opened struct {
 }
 
 // Open connects to the Kafka that --brokers names, or to a broker that it embeds,
-// with its data in dir/broker.
+// with its data in dir/broker. It waits for brokers that do not answer, and says so:
+// they may be starting as well.
 func (s *Settings) Open(ctx context.Context, dir string, log *slog.Logger) (o *Opened, err error) {
 	o = &Opened{Brokers: s.Brokers}
 	if len(s.Brokers) == 0 {
@@ -30,11 +32,28 @@ func (s *Settings) Open(ctx context.Context, dir string, log *slog.Logger) (o *O
 	}
 	cfg := s.Config()
 	cfg.Brokers, cfg.Logger = o.Brokers, log
-	if o.Bus, err = kafka.Connect(ctx, cfg); err != nil {
+	if o.Bus, err = patiently(ctx, cfg); err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
 	log.Info("connected to Kafka", "brokers", o.Brokers, "embedded", o.Embedded())
 	return o, nil
+}
+
+// patiently connects as soon as a broker answers.
+func patiently(ctx context.Context, cfg kafka.Config) (*kafka.Bus, error) {
+	for {
+		b, err := connect(ctx, cfg)
+		if !errors.Is(err, kafka.ErrUnreachable) || ctx.Err() != nil {
+			return b, err
+		}
+		cfg.Logger.Warn("waiting for Kafka", "error", err)
+	}
+}
+
+func connect(ctx context.Context, cfg kafka.Config) (*kafka.Bus, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // until the next warning
+	defer cancel()
+	return kafka.Connect(ctx, cfg)
 }
 
 // Embedded reports whether the broker is this process's own.
