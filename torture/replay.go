@@ -85,10 +85,13 @@ func replay(ctx context.Context, set *settings, file string, out io.Writer) erro
 		if err != nil {
 			return fmt.Errorf("shop replay: %w (see %s)", err, said.Name())
 		}
-		if rounds == 0 {
-			return errors.New("the replay ended before every harm was done: place orders more slowly (--rate)")
+		if err := r.settled(result.Bytes(), rounds); err != nil {
+			return err
 		}
-		return r.settled(result.Bytes(), rounds)
+		if rounds == 0 {
+			return errors.New("all is well, but the replay ended before every harm was done: place orders more slowly (--rate)")
+		}
+		return nil
 	})
 }
 
