@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,10 +31,9 @@ type ailing struct {
 	log  *logged
 }
 
-func newAiling(t *testing.T) *ailing {
+func newAiling(t *testing.T, cfg service.Config) *ailing {
 	t.Helper()
 	a := &ailing{t: t, bus: cluster(t), path: filepath.Join(t.TempDir(), "data", "ailing.db"), log: &logged{}}
-	cfg := quick
 	cfg.Logger, cfg.WriteTimeout = a.log.logger(), 500*time.Millisecond
 	a.Service, _ = start(t, a.bus, "ailing", filepath.Dir(a.path), cfg, picky(func(Made) error { return nil }))
 	produce(t, a.bus, madeTopic, made("before", 0))
@@ -93,7 +93,7 @@ func (a *ailing) exec(on *sql.Conn, query string) {
 
 func TestDatabaseLocked(t *testing.T) {
 	t.Parallel()
-	a := newAiling(t)
+	a := newAiling(t, quick)
 	other := a.beside()
 	a.exec(other, "PRAGMA busy_timeout = 5000")
 	a.exec(other, "BEGIN IMMEDIATE")
@@ -104,7 +104,7 @@ func TestDatabaseLocked(t *testing.T) {
 
 func TestDatabaseFull(t *testing.T) {
 	t.Parallel()
-	a := newAiling(t)
+	a := newAiling(t, quick)
 	write := func(query string) {
 		if err := a.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			return tx.QueryRow(ctx, query).Scan(new(any))
@@ -130,9 +130,55 @@ func TestDatabaseFull(t *testing.T) {
 	}
 }
 
+// TestDatabaseReadOnly: as where the system has made a disk read-only because of its
+// errors.
+func TestDatabaseReadOnly(t *testing.T) {
+	t.Parallel()
+	var inside *store.Tx // on the connection that writes, which the loop alone may use
+	var mend atomic.Bool
+	cfg := quick
+	cfg.Fault = func(p service.Point) error {
+		if p == service.BeforeBegin && mend.CompareAndSwap(true, false) {
+			return inside.Exec(context.Background(), `PRAGMA query_only = 0`)
+		}
+		return nil
+	}
+	a := newAiling(t, cfg)
+	err := a.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		inside = tx
+		return tx.Exec(ctx, `PRAGMA query_only = 1`)
+	})
+	if problem.KindOf(err) != problem.Down {
+		t.Errorf("Write() = %v, want kind %v: it was not committed", err, problem.Down)
+	}
+	a.ails("file, directory or disk is read-only: give the service the right to write")
+	mend.Store(true)
+	a.recovers()
+}
+
+// TestDatabaseWithoutRights: a service that may not write its database does not start.
+func TestDatabaseWithoutRights(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("this user may write whatever the rights are")
+	}
+	bus, dir := cluster(t), t.TempDir()
+	_, stop := start(t, bus, "denied", dir, quick, picky(func(Made) error { return nil }))
+	stop()
+	path := filepath.Join(dir, "denied.db")
+	if err := os.Chmod(path, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	s := service.New("denied", bus, service.Config{Database: path})
+	s.Migrations(migrations(doneTable))
+	const want = "give the service the right to write"
+	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Run() = %v, want an error that says: %s", err, want)
+	}
+}
+
 func TestDatabaseDirectoryVanished(t *testing.T) {
 	t.Parallel()
-	a := newAiling(t)
+	a := newAiling(t, quick)
 	dir := filepath.Dir(a.path)
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		t.Skip("this system does not let go of open files: ", err)
@@ -146,7 +192,7 @@ func TestDatabaseDirectoryVanished(t *testing.T) {
 
 func TestDatabaseFileReplaced(t *testing.T) {
 	t.Parallel()
-	a := newAiling(t)
+	a := newAiling(t, quick)
 	if err := os.Rename(a.path, a.path+".away"); err != nil {
 		t.Skip("this system does not let go of open files: ", err)
 	}
