@@ -89,6 +89,8 @@ var outside = []struct {
 		"tokens are fetched where the settings say from whom"},
 	{"modernc.org/sqlite*", []string{"store", "torture"},
 		"a driver is chosen by the store, not by services; a soak looks at files that another process has open"},
+	{"github.com/jackc/pgx*", []string{"store"},
+		"a driver is chosen by the store, not by services"},
 	{"database/sql*", []string{"store", "torture"},
 		"services write plain SQL through their transaction, where position and outbox are; a soak counts rows"},
 	{"github.com/spf13/*", []string{"internal/cli", "cmd/*", "torture"},

@@ -44,11 +44,11 @@ func (s *Service) published() []string {
 // of itself, before anything is read or sent.
 func (r *running) check(ctx context.Context) error {
 	s := r.s
-	positions, err := r.db.Positions(ctx)
-	if err != nil {
+	var positions map[event.Partition]store.Position
+	read, err := r.around(ctx, s.name, s.subscribed(), func() (err error) {
+		positions, err = r.db.Positions(ctx)
 		return err
-	}
-	read, err := s.cfg.bus.Bounds(ctx, s.name, s.subscribed())
+	})
 	if err != nil {
 		return err
 	}
@@ -89,6 +89,28 @@ func (r *running) check(ctx context.Context) error {
 		return err
 	}
 	return r.renote(ctx, resets, stale)
+}
+
+// around reads what Kafka knows of topics: what a group has committed from before the
+// database is read, and the ends of the log from after it. Other instances go on
+// meanwhile, and that must look like nothing is wrong.
+func (r *running) around(ctx context.Context, group string, topics []string, database func() error) (map[event.Partition]kafka.Bounds, error) {
+	before, err := r.s.cfg.bus.Bounds(ctx, group, topics)
+	if err != nil {
+		return nil, err
+	}
+	if err := database(); err != nil || !r.db.Shared() {
+		return before, err
+	}
+	after, err := r.s.cfg.bus.Bounds(ctx, group, topics)
+	if err != nil {
+		return nil, err
+	}
+	for p, b := range before {
+		b.End = max(b.End, after[p].End)
+		before[p] = b
+	}
+	return before, nil
 }
 
 // renote replaces what this service told Kafka of itself and no longer holds after a
@@ -139,15 +161,13 @@ func (s *Service) recoverAt(database int64, log kafka.Bounds) int64 {
 // Kafka it had sent: numbers must not be given twice. stale is what to tell Kafka
 // instead, where the log is shorter than that.
 func (r *running) checkSent(ctx context.Context) (faults []error, stale map[event.Partition]kafka.Mark, err error) {
-	sent, err := r.s.cfg.bus.Bounds(ctx, r.s.sentGroup(), r.s.published())
-	if err != nil {
-		return nil, nil, err
-	}
-	numbered, err := r.db.Numbered(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	unsent, err := r.db.Unsent(ctx)
+	var numbered, unsent map[store.LanePartition]int64
+	sent, err := r.around(ctx, r.s.sentGroup(), r.s.published(), func() (err error) {
+		if numbered, err = r.db.Numbered(ctx); err == nil {
+			unsent, err = r.db.Unsent(ctx)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, nil, err
 	}

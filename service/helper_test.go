@@ -3,7 +3,9 @@ package service_test
 import (
 	"context"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
+	"github.com/tutti-go/tutti/tuttitest"
 )
 
 func migrations(files map[string]string) fs.FS {
@@ -41,10 +44,28 @@ func cluster(t *testing.T) *kafka.Bus {
 	return bus
 }
 
+// database is where a service of a test keeps its data: a file in dir, or, with the
+// variable TUTTI_POSTGRES, a schema there that belongs to dir.
+func database(t *testing.T, dir, name string) string {
+	t.Helper()
+	if dsn := os.Getenv("TUTTI_POSTGRES"); dsn == "" || dsn == "later" {
+		return "sqlite:" + filepath.Join(dir, name+".db")
+	}
+	schema, known := schemas.Load(dir)
+	if !known {
+		schema = tuttitest.Postgres(t)
+		schemas.Store(dir, schema)
+		t.Cleanup(func() { schemas.Delete(dir) })
+	}
+	return schema.(string) + "_" + name
+}
+
+var schemas sync.Map // URLs, by directory
+
 // start runs a service until the test, or stop, ends it.
 func start(t *testing.T, bus *kafka.Bus, name, dir string, cfg service.Config, register func(*service.Service)) (s *service.Service, stop func()) {
 	t.Helper()
-	cfg.Database = "sqlite:" + filepath.Join(dir, name+".db")
+	cfg.Database = database(t, dir, name)
 	s = service.New(name+suffix, bus, cfg)
 	s.Migrations(migrations(doneTable))
 	register(s)

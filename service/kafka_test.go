@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -50,7 +49,7 @@ func crashes(t *testing.T, bus *kafka.Bus) {
 		service.BeforeCommit, service.AfterCommit, service.BetweenSends, service.BeforeJob, service.AfterJob, service.AfterCommit, service.BetweenSends,
 	} {
 		var armed, hit atomic.Bool
-		s := service.New("checker"+suffix, bus, service.Config{Database: "sqlite:" + filepath.Join(dir, "checker.db"), Batch: 2, Fault: func(p service.Point) error {
+		s := service.New("checker"+suffix, bus, service.Config{Database: database(t, dir, "checker"), Batch: 2, Fault: func(p service.Point) error {
 			if p == point && armed.Load() {
 				hit.Store(true)
 				return service.ErrCrash

@@ -49,6 +49,8 @@ type loop struct {
 	due      bool                      // something has become due
 	ends     map[event.Partition]end
 
+	inherited atomic.Int64 // adopted lanes that are being sent
+
 	busy    atomic.Int64                   // when the current transaction began, ms; 0: none
 	doing   atomic.Pointer[event.Envelope] // what is being handled, where it is a record
 	id      atomic.Value                   // string: of the loop's goroutine, in stacks
@@ -105,7 +107,7 @@ func (l *loop) run(ctx, hard context.Context, drained func() bool) error {
 // beat reports whether it is time to say that the lane is still held, where others
 // could take it.
 func (l *loop) beat() bool {
-	return l.s.cfg.Shared && time.Since(l.held) >= store.LeaseTime/3
+	return l.db.Load().Shared() && time.Since(l.held) >= store.LeaseTime/3
 }
 
 func (l *loop) swept() int64 { return l.db.Load().Swept() }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ import (
 //	--partitions N, …     how the topics that it creates are laid out
 //	--broker-port PORT    where an embedded broker listens; 0 takes a free port (0)
 //	--data DIR            where database and embedded broker keep their data (data)
+//	--database URL        a PostgreSQL for the service's data, in a schema of its name, and not a file
 //	--http ADDRESS        where to serve HTTP, as host:port (127.0.0.1:8080)
 //	--admin ADDRESS       where to serve operators, as host:port; off without it: see [AdminOf]
 //	--log-level LEVEL     debug, info, warn or error (info)
@@ -50,6 +52,7 @@ func program(name string, register func(*Service)) cli.Func {
 type settings struct {
 	bus      bus.Settings
 	data     string
+	database string
 	http     string
 	admin    string
 	logLevel string
@@ -62,6 +65,7 @@ func (set *settings) bind(f *cli.Flags) {
 	set.bus.BindEmbedded(f)
 	set.bus.BindTopics(f)
 	f.StringVar(&set.data, "data", "data", "keep database and log in this `DIR`")
+	f.StringVar(&set.database, "database", "", "keep the service's data in the PostgreSQL at this `URL` (postgres://user@host/database), and not in a file")
 	f.StringVar(&set.http, "http", "127.0.0.1:8080", "serve HTTP at this `ADDRESS`; port 0 takes a free one")
 	f.StringVar(&set.admin, "admin", "", "serve operators (tutti deadletters, jobs, lag) at this `ADDRESS`, as 127.0.0.1:9090; port 0 takes a free one. "+
 		"It asks nobody who they are: keep it on this machine")
@@ -92,7 +96,7 @@ func (set *settings) run(ctx context.Context, name string, register func(*Servic
 	if err != nil {
 		return err
 	}
-	s := New(name, opened.Bus, Config{Database: "sqlite:" + filepath.Join(set.data, name+".db"), Recover: Recovery(set.recovery), Logger: log})
+	s := New(name, opened.Bus, Config{Database: cmp.Or(set.database, "sqlite:"+filepath.Join(set.data, name+".db")), Recover: Recovery(set.recovery), Logger: log})
 	register(s)
 	err = set.serve(ctx, s)
 	return errors.Join(err, opened.Close())

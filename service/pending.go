@@ -32,6 +32,8 @@ func (s *Service) Pending(ctx context.Context, ends map[event.Partition]int64, u
 		return trouble.Error(), nil
 	case unsent > 0:
 		return fmt.Sprintf("%d events are not acknowledged by Kafka", unsent), nil
+	case l.inherited.Load() > 0:
+		return "what an instance that is gone has left is being sent", nil
 	case queued > 0 || l.busy.Load() != 0:
 		return "a transaction is under way", nil
 	}

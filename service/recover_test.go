@@ -3,7 +3,6 @@ package service_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -32,7 +31,7 @@ func TestRecoveryLasts(t *testing.T) {
 				if err := errors.Join(bus.Commit(t.Context(), "echo"+suffix, ahead), bus.Commit(t.Context(), "echo"+suffix+".sent", ahead)); err != nil {
 					t.Fatal(err)
 				}
-				refused := service.New("echo"+suffix, bus, service.Config{Database: "sqlite:" + filepath.Join(dir, "echo.db")})
+				refused := service.New("echo"+suffix, bus, service.Config{Database: database(t, dir, "echo")})
 				refused.Migrations(migrations(doneTable))
 				echo(refused)
 				if err := refused.Run(t.Context()); !errors.Is(err, service.ErrMismatch) {
@@ -68,7 +67,7 @@ func TestRecoveryWithUnsentEvents(t *testing.T) {
 	stop()
 
 	var dying atomic.Bool
-	crashing := service.New("maker", bus, service.Config{Database: "sqlite:" + filepath.Join(dir, "maker.db"), Fault: func(p service.Point) error {
+	crashing := service.New("maker", bus, service.Config{Database: database(t, dir, "maker"), Fault: func(p service.Point) error {
 		if p == service.AfterCommit && dying.Load() {
 			return service.ErrCrash
 		}

@@ -104,7 +104,7 @@ func (r *running) open(ctx context.Context) (err error) {
 		return err
 	}
 	r.lane, l.lane = lane, lane.Number
-	if err := r.relay(lane, unsent); err != nil {
+	if l.relay, err = r.newRelay(lane, unsent, r.db.Swept()); err != nil {
 		return err
 	}
 	l.db.Store(r.db)
@@ -133,15 +133,16 @@ func (r *running) compare(ctx context.Context) error {
 	return r.check(ctx)
 }
 
-// relay sets the relay up with what the lane's last holder left unsent.
-func (r *running) relay(lane *store.Lane, unsent []store.Batch) error {
+// newRelay makes the relay of a lane, with what the lane's last holder left unsent.
+// All up to sent is in the log.
+func (r *running) newRelay(lane *store.Lane, unsent []store.Batch, sent int64) (*relay, error) {
 	s := r.s
 	renew := func() (*kafka.Producer, error) { return s.cfg.bus.Producer(lane.Name) }
 	producer, err := renew()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	relay := newRelay(s.log, producer, r.db.Swept())
+	relay := newRelay(s.log, producer, sent)
 	relay.renew = renew
 	relay.fault, relay.die = s.cfg.Fault, func(err error) { r.kill(err) }
 	relay.backoff = s.loop.backoff
@@ -155,8 +156,7 @@ func (r *running) relay(lane *store.Lane, unsent []store.Batch) error {
 	if len(unsent) > 0 {
 		s.log.Info("sending what was committed but not sent before", "lane", lane.Name, "batches", len(unsent))
 	}
-	s.loop.relay = relay
-	return nil
+	return relay, nil
 }
 
 // laneOf returns the lane that numbered a batch.
@@ -194,6 +194,7 @@ func (r *running) run(ctx context.Context) error {
 		start(func() error { return l.fetch(reading, r.consumer) })
 	}
 	start(func() error { return r.watchTopics(reading) })
+	start(func() error { return r.adopt(reading) })
 	reporting, stopReporting := context.WithCancel(sending)
 	defer stopReporting()
 	reported := make(chan struct{})

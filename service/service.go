@@ -124,8 +124,8 @@ func (s *Service) Ready() <-chan struct{} { return s.ready }
 
 // Config tunes a service. Its zero value is the documented default.
 type Config struct {
-	// Database is where the service keeps its data, as in "sqlite:data/order.db".
-	// Default: "sqlite:data/NAME.db".
+	// Database is where the service keeps its data, as in "sqlite:data/order.db" or
+	// "postgres://user@host/shop": see [store.Open]. Default: "sqlite:data/NAME.db".
 	Database string
 	// Batch is the most records of one transaction; default 1000, at most 10000.
 	Batch int

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -15,7 +16,7 @@ import (
 func (l *loop) transact(ctx context.Context, in *inputs) error {
 	defer l.busy.Store(0)
 	each := in.each
-	for attempt := 0; ; {
+	for attempt, conflicts := 0, 0; ; {
 		err := l.attempt(ctx, in, each)
 		switch {
 		case err == nil:
@@ -23,7 +24,16 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 		case ctx.Err() != nil:
 			in.answer(problem.Unavailable(time.Second, "%s is stopping; the outcome is unknown", l.s.name))
 			return context.Cause(ctx)
-		case errors.Is(err, errHandler) && !each && !errors.Is(err, store.ErrUnavailable):
+		case errors.Is(err, store.ErrConflict): // nobody's fault: everyone goes on waiting
+			if conflicts++; conflicts%100 == 0 {
+				l.s.log.Warn("transactions of several instances get in each other's way", "attempt", conflicts, "error", err)
+			}
+			if !sleep(ctx, l.jitter.before(conflicts-1, 5*time.Millisecond, 200*time.Millisecond)) {
+				in.answer(problem.Unavailable(time.Second, "%s is stopping; the outcome is unknown", l.s.name))
+				return context.Cause(ctx)
+			}
+			continue
+		case (errors.Is(err, errHandler) || store.Late(err)) && !errors.Is(err, store.ErrUnavailable) && !each:
 			l.s.log.Debug("handling one by one", "error", err)
 			each = true
 			continue
@@ -51,8 +61,9 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 func (l *loop) refenced(ctx context.Context, cause error) error {
 	clear(l.partitions)
 	held, err := l.db.Load().HoldsLane(ctx)
-	if err != nil {
-		return err
+	if err != nil { // the next transaction has the same trouble, and waits
+		l.s.log.Warn("find out why a transaction was fenced", "error", err)
+		return nil
 	}
 	if !held {
 		return cause
@@ -88,7 +99,7 @@ func (l *loop) attempt(ctx context.Context, in *inputs, each bool) error {
 	defer cancel()
 	b := &batch{l: l, tx: tx, ctx: ctx, together: together, begun: time.Now(), each: each, parts: map[event.Partition]*progress{}}
 	if err := b.run(in); err != nil {
-		return err
+		return cmp.Or(tx.Again(), err)
 	}
 	books := b.books()
 	books.Sent = l.relay.landed()

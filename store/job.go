@@ -48,15 +48,14 @@ func (tx *Tx) AddJob(ctx context.Context, j Job) error {
 	if j.Running = !j.Due.After(tx.now) && tx.s.cfg.Claim != nil && tx.s.cfg.Claim(j.Kind); j.Running {
 		state = jobRunning
 	}
-	n, err := tx.Affected(ctx, `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
+	c := &jobChange{Job: j}
+	err := tx.s.db.queue(ctx, `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
 		VALUES ($1, $2, $3, $4, $5, 0, $6, $7, '') ON CONFLICT (kind, id) DO NOTHING`,
-		j.Kind, j.ID, tx.s.lane.Number, millis(j.Due), state, notNil(j.Args), encodeCause(j.Cause))
+		[]any{j.Kind, j.ID, tx.s.lane.Number, millis(j.Due), state, notNil(j.Args), encodeCause(j.Cause)}, func(n int64) { c.known = n != 1 })
 	if err != nil {
 		return fmt.Errorf("add job %s %s: %w", j.Kind, j.ID, err)
 	}
-	if n == 1 {
-		tx.jobs = append(tx.jobs, jobChange{j, false})
-	}
+	tx.jobs = append(tx.jobs, c)
 	return nil
 }
 
@@ -64,21 +63,24 @@ func (tx *Tx) AddJob(ctx context.Context, j Job) error {
 type jobChange struct {
 	Job
 	removed bool
+	known   bool // one of its name was there already
 }
 
 // added returns the jobs that were added and not taken back.
-func added(changes []jobChange) []Job {
+func added(changes []*jobChange) []Job {
 	if len(changes) == 0 {
 		return nil
 	}
 	type id struct{ kind, id string }
 	last := make(map[id]int, len(changes))
 	for i, c := range changes {
-		last[id{c.Kind, c.ID}] = i
+		if !c.known {
+			last[id{c.Kind, c.ID}] = i
+		}
 	}
 	jobs := make([]Job, 0, len(last))
 	for i, c := range changes {
-		if !c.removed && last[id{c.Kind, c.ID}] == i {
+		if !c.removed && !c.known && last[id{c.Kind, c.ID}] == i {
 			jobs = append(jobs, c.Job)
 		}
 	}
@@ -92,7 +94,7 @@ func (tx *Tx) RemoveJob(ctx context.Context, kind, id string) (bool, error) {
 		return false, fmt.Errorf("remove job %s %s: %w", kind, id, err)
 	}
 	if n == 1 && len(tx.jobs) > 0 { // it may have been added in this transaction
-		tx.jobs = append(tx.jobs, jobChange{Job{Kind: kind, ID: id}, true})
+		tx.jobs = append(tx.jobs, &jobChange{Job: Job{Kind: kind, ID: id}, removed: true})
 	}
 	return n == 1, nil
 }
@@ -202,9 +204,10 @@ func encodeCause(c event.Cause) string {
 
 const maxErrorText = 8 << 10 // bytes of an error that are stored
 
+// clip makes a text short, and such that every database stores it.
 func clip(s string) string {
 	if len(s) > maxErrorText {
-		return s[:maxErrorText] + "…"
+		s = s[:maxErrorText] + "…"
 	}
-	return s
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }

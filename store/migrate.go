@@ -38,6 +38,7 @@ var schema = []string{
 	`CREATE TABLE tutti_job (kind TEXT NOT NULL, id TEXT NOT NULL, lane BIGINT NOT NULL, due BIGINT NOT NULL, state TEXT NOT NULL,
 		attempts INTEGER NOT NULL, args {blob} NOT NULL, cause TEXT NOT NULL, error TEXT NOT NULL, PRIMARY KEY (kind, id))`,
 	`CREATE INDEX tutti_job_due ON tutti_job (lane, state, due)`,
+	`ALTER TABLE tutti_lane ADD COLUMN commits BIGINT NOT NULL DEFAULT 0`,
 }
 
 const frameworkOwner = "tutti"
@@ -45,7 +46,7 @@ const frameworkOwner = "tutti"
 // prepare brings the framework's tables up to date and reads who this database is.
 func (s *Store) prepare(ctx context.Context) error {
 	d := s.db.dialect()
-	return s.Update(ctx, func(tx *Tx) error {
+	return s.alone(ctx, func(tx *Tx) error {
 		if err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS tutti_migration (owner TEXT NOT NULL, version INTEGER NOT NULL, name TEXT NOT NULL,
 			checksum TEXT NOT NULL, applied BIGINT NOT NULL, PRIMARY KEY (owner, version))`); err != nil {
 			return err
@@ -65,6 +66,12 @@ func (s *Store) prepare(ctx context.Context) error {
 		s.name = s.cfg.Owner + "." + id
 		return nil
 	})
+}
+
+// alone runs fn in a transaction beside no other instance that does the same. The
+// loop must not be running yet.
+func (s *Store) alone(ctx context.Context, fn func(tx *Tx) error) error {
+	return s.db.alone(ctx, func() error { return s.Update(ctx, fn) })
 }
 
 // identity reads the database's incarnation, made when it is first opened.
@@ -103,7 +110,10 @@ func (tx *Tx) incarnate(ctx context.Context) (string, error) {
 // under new names: the recovery of a database that was restored from a copy, whose
 // numbers would be given twice. No lane may be held.
 func (s *Store) Reincarnate(ctx context.Context) error {
-	return s.Update(ctx, func(tx *Tx) error {
+	return s.alone(ctx, func(tx *Tx) error {
+		if err := tx.nobody(ctx); err != nil {
+			return fmt.Errorf("give database of %s a new identity: %w", s.cfg.Owner, err)
+		}
 		id, err := tx.incarnate(ctx)
 		if err != nil {
 			return fmt.Errorf("give database of %s a new identity: %w", s.cfg.Owner, err)
@@ -131,7 +141,7 @@ func (s *Store) Migrate(ctx context.Context, files fs.FS) error {
 	if err != nil {
 		return fmt.Errorf("read migrations of %s: %w", s.cfg.Owner, err)
 	}
-	err = s.Update(ctx, func(tx *Tx) error { return tx.migrate(ctx, "service", steps) })
+	err = s.alone(ctx, func(tx *Tx) error { return tx.migrate(ctx, "service", steps) })
 	if err != nil {
 		return fmt.Errorf("migrate database of %s: %w", s.cfg.Owner, err)
 	}
@@ -181,6 +191,11 @@ func (tx *Tx) migrate(ctx context.Context, owner string, steps []migration) erro
 			return fmt.Errorf("migration %s was changed after it was applied: add a new migration instead", m.name)
 		default:
 			continue
+		}
+		if patient := tx.s.db.dialect().patient; patient != "" {
+			if err := tx.Exec(ctx, patient); err != nil {
+				return err
+			}
 		}
 		for _, statement := range splitSQL(m.text) {
 			if err := tx.Exec(ctx, statement); err != nil {

@@ -5,10 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
-	"sync/atomic"
-	"time"
 
 	"github.com/tutti-go/tutti/event"
 )
@@ -24,128 +21,6 @@ type Sendable struct {
 type Batch struct {
 	Number int64
 	Events []Sendable
-}
-
-// Lane is one instance's part of the outbox. While an instance holds a lane, it
-// alone numbers and sends what the lane carries. A lane whose holder is gone is
-// adopted by another, which fences the old holder by raising the epoch.
-type Lane struct {
-	Name   string // unique for ever: service, incarnation and number
-	Number int64
-
-	epoch int64
-	ids   int64        // of the last message
-	batch int64        // of the last row
-	swept atomic.Int64 // rows up to this one are deleted
-	seqs  map[event.Partition]int64
-}
-
-// LeaseTime is how long a lane belongs to an instance that has not been heard of,
-// where several instances share a database.
-const LeaseTime = 15 * time.Second
-
-// TakeLane takes the lowest lane that is free, or makes one, and returns the
-// batches that its last holder left unsent, oldest first. A lane is free if
-// nobody holds it: with a database of one process, that is every lane; with a
-// shared one, those not heard of for [LeaseTime].
-func (s *Store) TakeLane(ctx context.Context) (*Lane, []Batch, error) {
-	var lane *Lane
-	err := s.Update(ctx, func(tx *Tx) (err error) {
-		lane, err = tx.takeLane(ctx)
-		return err
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("take a lane of %s: %w", s.name, err)
-	}
-	unsent, err := s.unsent(ctx, lane)
-	if err != nil {
-		return nil, nil, err
-	}
-	s.lane = lane
-	return lane, unsent, nil
-}
-
-func (tx *Tx) takeLane(ctx context.Context) (*Lane, error) {
-	free := int64(math.MaxInt64) // whatever the clock said when the last holder died
-	if tx.s.cfg.Shared {
-		free = millis(tx.now) - LeaseTime.Milliseconds()
-	}
-	l := &Lane{seqs: map[event.Partition]int64{}}
-	err := tx.QueryRow(ctx, `SELECT lane, epoch, ids, batch FROM tutti_lane WHERE alive <= $1 ORDER BY lane LIMIT 1`, free).
-		Scan(&l.Number, &l.epoch, &l.ids, &l.batch)
-	switch {
-	case errors.Is(err, ErrNoRows):
-		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM tutti_lane`).Scan(&l.Number); err != nil {
-			return nil, err
-		}
-		err = tx.Exec(ctx, `INSERT INTO tutti_lane (lane, epoch, alive, ids, batch) VALUES ($1, 1, $2, 0, 0)`, l.Number, millis(tx.now))
-		l.epoch = 1
-	case err == nil:
-		l.epoch++
-		err = tx.Exec(ctx, `UPDATE tutti_lane SET epoch = $1, alive = $2 WHERE lane = $3`, l.epoch, millis(tx.now), l.Number)
-	}
-	if err != nil {
-		return nil, err
-	}
-	// What the last holder had in memory is to be done again.
-	if err := tx.Exec(ctx, `UPDATE tutti_job SET state = 'waiting' WHERE lane = $1 AND state = 'running'`, l.Number); err != nil {
-		return nil, err
-	}
-	l.Name = tx.s.laneName(l.Number)
-	rows, err := tx.Query(ctx, `SELECT topic, part, seq FROM tutti_seq WHERE lane = $1`, l.Number)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var p event.Partition
-		var seq int64
-		if err := rows.Scan(&p.Topic, &p.Number, &seq); err != nil {
-			return nil, err
-		}
-		l.seqs[p] = seq
-	}
-	return l, rows.Err()
-}
-
-func (s *Store) unsent(ctx context.Context, l *Lane) ([]Batch, error) {
-	batches, err := Collect(ctx, s.Reader(), func(r Rows) (Batch, error) {
-		var b Batch
-		var blob []byte
-		if err := r.Scan(&b.Number, &blob); err != nil {
-			return b, err
-		}
-		var err error
-		if b.Events, err = decodeEvents(blob); err != nil {
-			return b, fmt.Errorf("batch %d: %w", b.Number, err)
-		}
-		return b, nil
-	}, `SELECT batch, events FROM tutti_outbox WHERE lane = $1 ORDER BY batch`, l.Number)
-	if err != nil {
-		return nil, fmt.Errorf("read the outbox of lane %s: %w", l.Name, err)
-	}
-	if len(batches) > 0 {
-		l.swept.Store(batches[0].Number - 1)
-	} else {
-		l.swept.Store(l.batch)
-	}
-	return batches, nil
-}
-
-// ReleaseLane gives the lane up, so that another instance may take it at once.
-func (s *Store) ReleaseLane(ctx context.Context) error {
-	lane := s.lane
-	if lane == nil {
-		return nil
-	}
-	s.lane = nil // or the commit would hold it once more
-	err := s.Update(ctx, func(tx *Tx) error {
-		return tx.Exec(ctx, `UPDATE tutti_lane SET alive = 0 WHERE lane = $1 AND epoch = $2`, lane.Number, lane.epoch)
-	})
-	if err != nil {
-		return fmt.Errorf("release lane %s: %w", lane.Name, err)
-	}
-	return nil
 }
 
 // appendOutbox numbers what the transaction appended, and stores it as one row.
@@ -169,11 +44,8 @@ func (tx *Tx) appendOutbox(ctx context.Context, sent int64) (Committed, func(), 
 			l.Number, batch, millis(tx.now), encodeEvents(n.events)); err != nil {
 			return Committed{}, nil, fmt.Errorf("append to outbox: %w", err)
 		}
-		for p, seq := range n.partitions {
-			if err := tx.Exec(ctx, `INSERT INTO tutti_seq (lane, topic, part, seq) VALUES ($1, $2, $3, $4)
-				ON CONFLICT (lane, topic, part) DO UPDATE SET seq = excluded.seq`, l.Number, p.Topic, p.Number, seq); err != nil {
-				return Committed{}, nil, fmt.Errorf("number the outbox: %w", err)
-			}
+		if err := tx.numberNext(ctx, l, n.partitions); err != nil {
+			return Committed{}, nil, err
 		}
 	}
 	if sent > l.swept.Load() {
@@ -182,20 +54,15 @@ func (tx *Tx) appendOutbox(ctx context.Context, sent int64) (Committed, func(), 
 			return Committed{}, nil, fmt.Errorf("sweep outbox: %w", err)
 		}
 	}
-	held, err := tx.Affected(ctx, `UPDATE tutti_lane SET alive = $1, ids = $2, batch = $3 WHERE lane = $4 AND epoch = $5`,
-		millis(tx.now), n.ids, batch, l.Number, l.epoch)
-	if err != nil {
-		return Committed{}, nil, fmt.Errorf("hold lane %s: %w", l.Name, err)
-	}
-	if held != 1 {
-		return Committed{}, nil, fmt.Errorf("%w: lane %s was adopted", ErrFenced, l.Name)
+	if err := tx.hold(ctx, l, n.ids, batch); err != nil {
+		return Committed{}, nil, err
 	}
 	c := Committed{Events: n.events}
 	if len(n.events) > 0 {
 		c.Batch = batch
 	}
 	return c, func() {
-		l.ids, l.batch = n.ids, batch
+		l.ids, l.batch, l.commits = n.ids, batch, l.commits+1
 		l.swept.Store(max(l.swept.Load(), sent))
 		for p, seq := range n.partitions {
 			l.seqs[p] = seq
@@ -208,18 +75,6 @@ type numbered struct {
 	events     []Sendable
 	ids        int64
 	partitions map[event.Partition]int64
-}
-
-// Swept is the batch up to which the outbox is empty.
-func (s *Store) Swept() int64 { return s.lane.swept.Load() }
-
-// HoldsLane reports whether no other instance has taken the lane.
-func (s *Store) HoldsLane(ctx context.Context) (bool, error) {
-	var epoch int64
-	if err := s.Reader().QueryRow(ctx, `SELECT epoch FROM tutti_lane WHERE lane = $1`, s.lane.Number).Scan(&epoch); err != nil {
-		return false, fmt.Errorf("look at lane %s: %w", s.lane.Name, err)
-	}
-	return epoch == s.lane.epoch, nil
 }
 
 // LanePartition is a partition as a lane writes to it.
@@ -251,27 +106,39 @@ func (s *Store) Numbered(ctx context.Context) (map[LanePartition]int64, error) {
 // Unsent counts the messages in the outbox, by the lane and partition that they are
 // numbered in. Some of them may have been sent.
 func (s *Store) Unsent(ctx context.Context) (map[LanePartition]int64, error) {
-	rows, err := s.Reader().Query(ctx, `SELECT lane, events FROM tutti_outbox`)
+	out := map[LanePartition]int64{}
+	err := s.eachUnsent(ctx, func(lane int64, e Sendable) { out[LanePartition{s.laneName(lane), e.Partition}]++ })
+	return out, err
+}
+
+// Outbox returns the messages of all lanes that are in the outbox, those of a lane in
+// their order. It changes nothing.
+func (s *Store) Outbox(ctx context.Context) (all []Sendable, err error) {
+	err = s.eachUnsent(ctx, func(_ int64, e Sendable) { all = append(all, e) })
+	return all, err
+}
+
+func (s *Store) eachUnsent(ctx context.Context, visit func(lane int64, e Sendable)) error {
+	rows, err := s.Reader().Query(ctx, `SELECT lane, events FROM tutti_outbox ORDER BY lane, batch`)
 	if err != nil {
-		return nil, fmt.Errorf("read the outbox: %w", err)
+		return fmt.Errorf("read the outbox: %w", err)
 	}
 	defer rows.Close()
-	out := map[LanePartition]int64{}
 	for rows.Next() {
 		var lane int64
 		var blob []byte
 		if err := rows.Scan(&lane, &blob); err != nil {
-			return nil, fmt.Errorf("read the outbox: %w", err)
+			return fmt.Errorf("read the outbox: %w", err)
 		}
 		events, err := decodeEvents(blob)
 		if err != nil {
-			return nil, fmt.Errorf("read the outbox: %w", err)
+			return fmt.Errorf("read the outbox: %w", err)
 		}
 		for _, e := range events {
-			out[LanePartition{s.laneName(lane), e.Partition}]++
+			visit(lane, e)
 		}
 	}
-	return out, rows.Err()
+	return rows.Err()
 }
 
 func (s *Store) laneName(number int64) string { return s.name + "." + strconv.FormatInt(number, 10) }

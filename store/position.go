@@ -69,34 +69,6 @@ func (s *Store) SeenIn(ctx context.Context, p event.Partition) (map[string]int64
 	return out, rows.Err()
 }
 
-// advance stores the books' positions, each only if it is where it is expected.
-func (tx *Tx) advance(ctx context.Context, b Books) error {
-	for _, a := range b.Advance {
-		var n int64
-		var err error
-		if a.New {
-			n, err = tx.Affected(ctx, `INSERT INTO tutti_position (topic, part, next, origin) VALUES ($1, $2, $3, $4) ON CONFLICT (topic, part) DO NOTHING`,
-				a.Topic, a.Number, a.To, a.From)
-		} else {
-			n, err = tx.Affected(ctx, `UPDATE tutti_position SET next = $1 WHERE topic = $2 AND part = $3 AND next = $4`,
-				a.To, a.Topic, a.Number, a.From)
-		}
-		if err != nil {
-			return fmt.Errorf("store position of %s: %w", a.Partition, err)
-		}
-		if n != 1 {
-			return fmt.Errorf("%w: position of %s is no longer %d", ErrFenced, a.Partition, a.From)
-		}
-	}
-	for _, w := range b.Seen {
-		if err := tx.Exec(ctx, `INSERT INTO tutti_seen (topic, part, lane, seq) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (topic, part, lane) DO UPDATE SET seq = excluded.seq`, w.Topic, w.Number, w.Lane, w.Seq); err != nil {
-			return fmt.Errorf("store lane %s seen in %s: %w", w.Lane, w.Partition, err)
-		}
-	}
-	return nil
-}
-
 // ResetPosition makes a partition continue at next whatever was stored: the
 // recovery from a log or a database that went back in time. What the lanes'
 // numbers say of the past no longer counts.
@@ -116,7 +88,7 @@ func (tx *Tx) ResetPosition(ctx context.Context, p event.Partition, next int64) 
 // the first time, and remembers it.
 func (tx *Tx) FirstForeign(ctx context.Context, source, id string, p event.Partition, offset int64) (bool, error) {
 	n, err := tx.Affected(ctx, `INSERT INTO tutti_foreign (source, id, topic, part, pos) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (source, id) DO NOTHING`,
-		source, id, p.Topic, p.Number, offset)
+		plain(source), plain(id), p.Topic, p.Number, offset)
 	if err != nil {
 		return false, fmt.Errorf("remember message %s of %s: %w", id, source, err)
 	}

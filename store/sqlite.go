@@ -67,7 +67,52 @@ func sqliteURL(path string, pragmas ...string) string {
 }
 
 func (*sqlite) dialect() dialect {
-	return dialect{begin: "BEGIN IMMEDIATE", blob: "BLOB", id: "INTEGER"}
+	return dialect{blob: "BLOB", id: "INTEGER", tables: `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`}
+}
+
+func (s *sqlite) run(text string) error {
+	_, err := s.exec(context.Background(), text, nil)
+	return err
+}
+
+func (s *sqlite) begin(context.Context) error     { return s.run("BEGIN IMMEDIATE") }
+func (s *sqlite) commit(context.Context) error    { return s.run("COMMIT") }
+func (s *sqlite) rollback(context.Context) error  { return s.run("ROLLBACK") }
+func (s *sqlite) savepoint(context.Context) error { return s.run("SAVEPOINT tutti") }
+func (s *sqlite) release(context.Context) error   { return s.run("RELEASE SAVEPOINT tutti") }
+
+func (s *sqlite) undo(context.Context) error {
+	if err := s.run("ROLLBACK TO SAVEPOINT tutti"); err != nil {
+		return err
+	}
+	return s.run("RELEASE SAVEPOINT tutti")
+}
+
+// alone needs nothing: a write transaction has the database to itself.
+func (s *sqlite) alone(_ context.Context, fn func() error) error { return fn() }
+
+// grip knows nothing of other connections: a lane's lease tells.
+func (*sqlite) grip(context.Context, int64) (bool, error) { return false, nil }
+func (*sqlite) loose(context.Context, int64) error        { return nil }
+
+func (*sqlite) failure() error { return nil }
+func (*sqlite) booking()       {}
+func (*sqlite) inDoubt() bool  { return false }
+
+func (s *sqlite) queue(ctx context.Context, query string, args []any, done func(int64)) error {
+	n, err := s.exec(ctx, query, args)
+	if err == nil && done != nil {
+		done(n)
+	}
+	return err
+}
+
+func (s *sqlite) expect(ctx context.Context, query string, args []any, n int, otherwise error) error {
+	got, err := s.exec(ctx, query, args)
+	if err == nil && got != int64(n) {
+		return otherwise
+	}
+	return err
 }
 
 // prepared returns the statement for a query text, prepared once. Statements run

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,10 @@ var (
 	ErrFenced = errors.New("fenced: another instance has taken over")
 	// ErrUndeclared says that a service publishes what it did not declare.
 	ErrUndeclared = errors.New("undeclared")
+	// ErrConflict says that a transaction got in the way of another one, as
+	// databases tell it that several instances share. Nothing is wrong with what is
+	// in it: it is rolled back, and has to be run again from its beginning.
+	ErrConflict = errors.New("conflict with another transaction")
 )
 
 // Config tunes a store. Its zero value is the documented default.
@@ -42,8 +47,11 @@ type Config struct {
 	Readers int
 	// Unsynced trades durability for speed: for tests in virtual time only.
 	Unsynced bool
-	// Shared allows several instances on one database in one process: for tests.
+	// Shared allows several instances on one SQLite database in one process: for
+	// tests. PostgreSQL is shared always.
 	Shared bool
+	// Existing makes no database: where there is none, Open returns fs.ErrNotExist.
+	Existing bool
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
 }
@@ -56,11 +64,16 @@ type Store struct {
 	name    string // Owner.incarnation: the prefix of lane names
 	tx      sync.Mutex
 	lane    *Lane
+	shared  bool // other instances may have the database open
 	release func() error
 }
 
-// Open opens, or creates, the database that dsn names: "sqlite:PATH", or a plain
-// path. Tables of the framework are created or brought up to date.
+// Open opens, or creates, the database that dsn names: "sqlite:PATH", a plain path,
+// or "postgres://user:password@host:port/database". Tables of the framework are
+// created or brought up to date.
+//
+// On PostgreSQL, tables are in a schema of the owner's name, or in the one that the
+// URL names, as in "…/database?search_path=name"; it is made if it is missing.
 func Open(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	if cfg.Readers == 0 {
 		cfg.Readers = 4
@@ -71,31 +84,53 @@ func Open(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	if cfg.Owner == "" {
 		return nil, errors.New("open database: Config.Owner is empty, want the service's name")
 	}
+	s, place := &Store{cfg: cfg, release: func() error { return nil }}, ""
+	if isPostgres(dsn) {
+		db, err := openPostgres(ctx, dsn, cfg)
+		if err != nil {
+			return nil, err
+		}
+		s.db, place = db, db.place
+	} else {
+		db, err := s.openFile(ctx, dsn)
+		if err != nil {
+			return nil, err
+		}
+		s.db, place = db, db.path
+	}
+	s.shared = cfg.Shared || s.db.dialect().shared
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare database %s: %w", place, err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) openFile(ctx context.Context, dsn string) (*sqlite, error) {
 	path, err := sqlitePath(dsn)
 	if err != nil {
 		return nil, err
 	}
-	release := func() error { return nil }
-	if !cfg.Shared {
-		if release, err = lock.File(path + ".lock"); err != nil {
+	if !s.cfg.Shared {
+		if s.release, err = lock.File(path + ".lock"); err != nil {
 			return nil, fmt.Errorf("open database %s: %w", path, err)
 		}
 	}
-	db, err := openSQLite(ctx, path, cfg)
+	if s.cfg.Existing {
+		if _, err := os.Stat(path); err != nil {
+			return nil, errors.Join(fmt.Errorf("open database: %w", err), s.release())
+		}
+	}
+	db, err := openSQLite(ctx, path, s.cfg)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), release())
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.release())
 	}
-	s := &Store{cfg: cfg, db: db, release: release}
-	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare database %s: %w", path, err), s.Close())
-	}
-	return s, nil
+	return db, nil
 }
 
 func sqlitePath(dsn string) (string, error) {
 	path, found := strings.CutPrefix(dsn, "sqlite:")
 	if scheme, _, other := strings.Cut(dsn, "://"); !found && other {
-		return "", fmt.Errorf("open database: scheme %q is not supported, want sqlite:PATH", scheme)
+		return "", fmt.Errorf("open database: scheme %q is not supported, want sqlite:PATH or postgres://user@host/database", scheme)
 	}
 	if path == "" {
 		return "", errors.New("open database: path is empty, want sqlite:PATH")
@@ -111,6 +146,13 @@ func (s *Store) Close() error {
 // Name identifies the service and this incarnation of its database. It changes
 // when the database is created anew.
 func (s *Store) Name() string { return s.name }
+
+// HasTable reports whether there is a table of a name.
+func (s *Store) HasTable(ctx context.Context, name string) (bool, error) {
+	var n int
+	err := s.Reader().QueryRow(ctx, s.db.dialect().tables, name).Scan(&n)
+	return n > 0, err
+}
 
 // Querier reads. Queries use $1, $2, … for their arguments on every database.
 type Querier interface {
@@ -191,21 +233,54 @@ func (r reader) QueryRow(ctx context.Context, query string, args ...any) Row {
 	return Row{rows, err}
 }
 
+// Shared reports whether other instances may use the database at the same time.
+func (s *Store) Shared() bool { return s.shared }
+
 // backend is what a kind of database has to offer: the seam between SQLite and
-// PostgreSQL. exec and query run on the one write connection.
+// PostgreSQL. All but read and alone run in the one write transaction.
 type backend interface {
+	begin(ctx context.Context) error
+	commit(ctx context.Context) error
+	rollback(ctx context.Context) error
+	// savepoint begins what undo can undo; release ends it, and reports what of it
+	// has failed.
+	savepoint(ctx context.Context) error
+	release(ctx context.Context) error
+	undo(ctx context.Context) error
+	// exec returns how many rows were changed; queue may run the statement later,
+	// together with the next ones. done is told the number then, if it is not nil.
 	exec(ctx context.Context, query string, args []any) (int64, error)
+	queue(ctx context.Context, query string, args []any, done func(rows int64)) error
+	// expect is queue for a statement without which nothing may be committed unless
+	// it changes n rows: the transaction then fails with otherwise.
+	expect(ctx context.Context, query string, args []any, n int, otherwise error) error
 	query(ctx context.Context, query string, args []any) (Rows, error)
+	// failure is the first failure of a statement of this transaction, if it has left
+	// the transaction of no use.
+	failure() error
+	booking()      // what follows is bookkeeping
+	inDoubt() bool // after a commit that failed: it may have succeeded
+
 	read(ctx context.Context, query string, args []any) (Rows, error)
+	alone(ctx context.Context, fn func() error) error // beside no other instance's
+	// grip ties a lane to the writing connection, unless it is tied to another's. It
+	// reports whether it was free. loose undoes it.
+	grip(ctx context.Context, lane int64) (bool, error)
+	loose(ctx context.Context, lane int64) error
 	dialect() dialect
 	close() error
 }
 
-// dialect is where the SQL of databases differs.
+// dialect is where databases differ.
 type dialect struct {
-	begin string // starts a write transaction
-	blob  string // type of a column of bytes
-	id    string // type of a column that numbers rows
+	blob   string // type of a column of bytes
+	id     string // type of a column that numbers rows
+	shared bool   // several instances may use it
+	bulk   bool   // it takes arrays
+	clock  string // the time in milliseconds that all instances share; empty: their own
+	tables string // counts the tables of a name
+
+	patient string // lets the statements of this transaction take their time
 }
 
 func millis(t time.Time) int64      { return t.UnixMilli() }

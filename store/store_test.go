@@ -12,12 +12,14 @@ import (
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/lock"
 	"github.com/tutti-go/tutti/store"
+	"github.com/tutti-go/tutti/tuttitest"
 )
 
 // databases is every kind of database that the conformance suite runs over; each
 // returns a data source name for a fresh database.
 var databases = map[string]func(t *testing.T) string{
-	"sqlite": func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "it's a test%.db") },
+	"sqlite":   func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "it's a test%.db") },
+	"postgres": func(t *testing.T) string { return tuttitest.Postgres(t) },
 }
 
 var made = event.Contract{Type: "test.made", Version: 1, Topic: event.Topic{Name: "test.thing"}}
@@ -166,11 +168,10 @@ func testLanes(t *testing.T, dsn string) {
 	if err != nil || c.Name != a.Name {
 		t.Fatalf("TakeLane() = %s, %v, want the lane given up, %s", c.Name, err, a.Name)
 	}
-	cfg := config()
-	cfg.Shared = false // a process that has the database to itself adopts any lane
-	adopted, _, err := open(t, dsn, cfg).TakeLane(t.Context())
-	if err != nil || adopted.Name != a.Name {
-		t.Fatalf("TakeLane() = %s, %v, want the first lane, %s", adopted.Name, err, a.Name)
+	silence(t, two, a.Number)
+	dead, unsent, err := two.AdoptLane(t.Context())
+	if err != nil || dead == nil || dead.Name != a.Name || len(unsent) != 0 {
+		t.Fatalf("AdoptLane() = %v, %v, %v, want %s, whose holder was not heard of", dead, unsent, err, a.Name)
 	}
 	if _, err := commit(t, three, store.Books{}, nothing); !errors.Is(err, store.ErrFenced) {
 		t.Errorf("a commit of the old holder = %v, want ErrFenced", err)
@@ -181,6 +182,14 @@ func testLanes(t *testing.T, dsn string) {
 	if _, err := commit(t, two, store.Books{}, nothing); err != nil {
 		t.Errorf("a commit of another lane's holder = %v", err)
 	}
+}
+
+// silence makes a lane look as if its holder had not been heard of for long.
+func silence(t *testing.T, s *store.Store, lane int64) {
+	t.Helper()
+	update(t, s, func(tx *store.Tx) error {
+		return tx.Exec(t.Context(), `UPDATE tutti_lane SET alive = 1 WHERE lane = $1`, lane)
+	})
 }
 
 func testSavepoints(t *testing.T, dsn string) {

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -21,7 +23,7 @@ type Tx struct {
 	scope int // counts the messages and requests handled in this transaction
 
 	out  []pending
-	jobs []jobChange // what is added is handed to workers after the commit
+	jobs []*jobChange // what is added is handed to workers after the commit
 	done bool
 }
 
@@ -38,7 +40,7 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 		return nil, err
 	}
 	s.tx.Lock()
-	if _, err := s.db.exec(ctx, s.db.dialect().begin, nil); err != nil {
+	if err := s.db.begin(ctx); err != nil {
 		s.tx.Unlock()
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
@@ -46,7 +48,8 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 }
 
 // Update runs fn in a transaction of its own, for work outside a service's loop.
-// What fn appends is in the outbox when Update returns.
+// What fn appends is in the outbox when Update returns. It may run fn more than
+// once, so fn must have no effects beside the transaction.
 func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	return s.update(ctx, Books{}, fn)
 }
@@ -56,14 +59,26 @@ func (s *Store) Sweep(ctx context.Context, sent int64) error {
 	return s.update(ctx, Books{Sent: sent}, func(*Tx) error { return nil })
 }
 
+// update runs fn in a transaction, again where that got in the way of another's.
 func (s *Store) update(ctx context.Context, books Books, fn func(tx *Tx) error) error {
+	const most = 20
+	for attempt := 1; ; attempt++ {
+		err := s.tryUpdate(ctx, books, fn)
+		if attempt == most || !errors.Is(err, ErrConflict) || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(rand.N(time.Duration(attempt) * 5 * time.Millisecond))
+	}
+}
+
+func (s *Store) tryUpdate(ctx context.Context, books Books, fn func(tx *Tx) error) error {
 	tx, err := s.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
 	if err := fn(tx); err != nil {
-		return err
+		return cmp.Or(tx.Again(), err)
 	}
 	_, err = tx.Commit(ctx, books)
 	return err
@@ -102,8 +117,10 @@ func bounded(c event.Cause) event.Cause {
 // Exec runs a statement whose outcome is not needed. Databases behind a network
 // may pipeline it; its error then surfaces at the next query or at the commit.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) error {
-	_, err := tx.Affected(ctx, query, args...)
-	return err
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return tx.s.db.queue(ctx, query, args, nil)
 }
 
 // Affected runs a statement and returns how many rows it changed.
@@ -149,22 +166,37 @@ func (tx *Tx) Append(m event.Outgoing) error {
 // only be rolled back: also where fn failed because of [ErrUnavailable].
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) (err error, broken error) {
 	out, jobs := len(tx.out), len(tx.jobs)
-	if _, err := tx.s.db.exec(ctx, "SAVEPOINT tutti", nil); err != nil {
+	if err := tx.s.db.savepoint(ctx); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
-	if err = fn(); err != nil {
-		tx.out, tx.jobs = tx.out[:out], tx.jobs[:jobs]
-		if _, back := tx.s.db.exec(context.WithoutCancel(ctx), "ROLLBACK TO SAVEPOINT tutti", nil); back != nil {
-			return err, fmt.Errorf("roll back to savepoint: %w", back)
-		}
+	if err = fn(); err == nil {
+		err = tx.s.db.release(context.WithoutCancel(ctx))
 	}
-	if _, rel := tx.s.db.exec(context.WithoutCancel(ctx), "RELEASE SAVEPOINT tutti", nil); rel != nil {
-		return err, fmt.Errorf("release savepoint: %w", rel)
+	if err == nil {
+		return nil, nil
+	}
+	tx.out, tx.jobs = tx.out[:out], tx.jobs[:jobs]
+	if back := tx.s.db.undo(context.WithoutCancel(ctx)); back != nil {
+		return err, fmt.Errorf("roll back to savepoint: %w", back)
 	}
 	if errors.Is(err, ErrUnavailable) {
 		return err, err
 	}
 	return err, nil
+}
+
+// Again is why the transaction has to be run again as a whole, whatever became of
+// that error in the code that met it: [ErrConflict] or [ErrUnavailable], and nil if
+// neither happened.
+func (tx *Tx) Again() error {
+	if tx.done {
+		return nil
+	}
+	err := tx.s.db.failure()
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return nil
 }
 
 // Rollback undoes the transaction. After a commit it does nothing.
@@ -174,7 +206,7 @@ func (tx *Tx) Rollback() {
 	}
 	tx.done = true
 	// A connection that cannot roll back is replaced by the backend.
-	if _, err := tx.s.db.exec(context.Background(), "ROLLBACK", nil); err != nil {
+	if err := tx.s.db.rollback(context.Background()); err != nil {
 		tx.s.cfg.Logger.Warn("roll back transaction", "error", err)
 	}
 	tx.s.tx.Unlock()
@@ -202,21 +234,29 @@ type Committed struct {
 }
 
 // Commit stores the books and what was appended, and commits. If it fails,
-// everything is rolled back.
+// everything is rolled back. Where the answer of the database is lost, Commit waits
+// until it knows whether the transaction was committed.
 func (tx *Tx) Commit(ctx context.Context, b Books) (Committed, error) {
 	if tx.done {
 		return Committed{}, errors.New("commit: the transaction has ended")
 	}
+	tx.s.db.booking()
 	c, keep, err := tx.write(ctx, b)
 	if err != nil {
 		tx.Rollback()
 		return Committed{}, err
 	}
-	if _, err := tx.s.db.exec(context.WithoutCancel(ctx), "COMMIT", nil); err != nil {
-		tx.Rollback()
-		return Committed{}, fmt.Errorf("commit transaction: %w", err)
+	if err := tx.s.db.commit(context.WithoutCancel(ctx)); err != nil {
+		if tx.s.db.inDoubt() && tx.s.lane != nil {
+			err = tx.s.settle(ctx, err)
+		}
+		if err != nil {
+			tx.Rollback()
+			return Committed{}, fmt.Errorf("commit transaction: %w", err)
+		}
 	}
 	keep()
+	c.Jobs = added(tx.jobs)
 	tx.done = true
 	tx.s.tx.Unlock()
 	return c, nil
@@ -228,9 +268,5 @@ func (tx *Tx) write(ctx context.Context, b Books) (c Committed, keep func(), err
 	if err := tx.advance(ctx, b); err != nil {
 		return c, nil, err
 	}
-	if c, keep, err = tx.appendOutbox(ctx, b.Sent); err != nil {
-		return c, nil, err
-	}
-	c.Jobs = added(tx.jobs)
-	return c, keep, nil
+	return tx.appendOutbox(ctx, b.Sent)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrUnavailable says that the database itself does not work now: its disk is full,
-// its file gone or not writable. What was under way can be done again when it does.
+// its file gone or not writable, its server out of reach. What was under way can be done again when it does.
 var ErrUnavailable = errors.New("the database does not work")
 
 // remedies say what an operator does, by SQLite's primary result codes

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,11 +16,13 @@ import (
 
 	"github.com/tutti-go/tutti/internal/bus"
 	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/store"
 )
 
 // config is what the commands are told by flag, environment or file.
 type config struct {
 	data     string
+	database string
 	http     string
 	admin    string
 	bus      bus.Settings
@@ -38,6 +41,7 @@ func (c *config) common(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.json, "json", false, "write JSON instead of text for people")
 	c.bus.BindConnection(flags, " and embed none")
 	c.bus.BindEmbedded(flags)
+	flags.StringVar(&c.database, "database", "", "keep what services store in the PostgreSQL at this `URL` (postgres://user@host/shop), in a schema each, and not in files")
 	c.bus.BindTopics(flags)
 	flags.StringVar(&c.recovery, "recover", "", "start although databases and log do not fit: `HOW` is rewind or skip")
 	flags.DurationVar(&c.deadline, "deadline", 30*time.Minute, "cancel orders that are not settled in this `TIME`")
@@ -65,6 +69,9 @@ func (c *config) validate() error {
 		}
 	}
 	check(c.data != "", "--data is empty, want a directory")
+	if err := checkDatabase(c.database); err != nil {
+		errs = append(errs, err)
+	}
 	check(isAddress(c.http), "--http is %q, want host:port", c.http)
 	check(c.admin == "" || isAddress(c.admin), "--admin is %q, want host:port", c.admin)
 	errs = append(errs, c.bus.Check())
@@ -89,6 +96,22 @@ func (c *config) validate() error {
 		errs = append(errs, fmt.Errorf("--log-level is %q, want debug, info, warn or error", c.level))
 	}
 	return errors.Join(errs...)
+}
+
+func checkDatabase(dsn string) error {
+	u, err := url.Parse(dsn)
+	if dsn == "" || err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && u.Path != "" {
+		return nil
+	}
+	return errors.New("--database is no URL of PostgreSQL, want postgres://user@host:port/database")
+}
+
+// databaseOf is where a service or a gateway keeps its data.
+func (c *config) databaseOf(name string) string {
+	if c.database != "" {
+		return store.Schema(c.database, name)
+	}
+	return "sqlite:" + filepath.Join(c.data, name+".db")
 }
 
 func isAddress(s string) bool {

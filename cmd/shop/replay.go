@@ -149,7 +149,7 @@ func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger) (s
 	}
 	log.Info("all is settled; checking the invariants")
 	report, err = verify.Run(ctx, verify.Config{
-		Dir: r.data, Kafka: r.bus.Config(), Settled: true, Acknowledged: sum.Accepted, Logger: log,
+		Dir: r.data, Database: r.database, Kafka: r.bus.Config(), Settled: true, Acknowledged: sum.Accepted, Logger: log,
 	})
 	sum.Events, sum.Invariants = report.Events, report.Invariants
 	return sum, report, err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 
 	"github.com/tutti-go/tutti/service"
@@ -52,7 +51,7 @@ func openOrder(_ context.Context, s *shop) (func(*service.Service), error) {
 }
 
 func openPayment(ctx context.Context, s *shop) (func(*service.Service), error) {
-	gw, err := gateway.OpenPayment(ctx, filepath.Join(s.cfg.data, "gateway-payment.db"), gateway.Config{})
+	gw, err := gateway.OpenPayment(ctx, s.cfg.databaseOf("gateway-payment"), gateway.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +60,7 @@ func openPayment(ctx context.Context, s *shop) (func(*service.Service), error) {
 }
 
 func openShipping(ctx context.Context, s *shop) (func(*service.Service), error) {
-	gw, err := gateway.OpenCarrier(ctx, filepath.Join(s.cfg.data, "gateway-carrier.db"), gateway.Config{})
+	gw, err := gateway.OpenCarrier(ctx, s.cfg.databaseOf("gateway-carrier"), gateway.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +69,7 @@ func openShipping(ctx context.Context, s *shop) (func(*service.Service), error) 
 }
 
 func openNotification(ctx context.Context, s *shop) (func(*service.Service), error) {
-	gw, err := gateway.OpenMail(ctx, filepath.Join(s.cfg.data, "gateway-mail.db"), gateway.Config{})
+	gw, err := gateway.OpenMail(ctx, s.cfg.databaseOf("gateway-mail"), gateway.Config{})
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -35,8 +34,8 @@ type shop struct {
 //	                                │ events                   │ jobs
 //	                        ┌───────┴──────────────────────────┴──────┐
 //	                        │ storefront catalog customer order       │
-//	                        │ inventory payment shipping notification │ ──► DIR/NAME.db each
-//	                        └───────▲─────────────────────────────────┘
+//	                        │ inventory payment shipping notification │ ──► DIR/NAME.db each,
+//	                        └───────▲─────────────────────────────────┘     or --database
 //	                                │ requests
 //	        HTTP ───────────────► routes ───────────────► peers: services of other processes
 func open(ctx context.Context, cfg config, log *slog.Logger) (*shop, error) {
@@ -64,7 +63,7 @@ func (s *shop) assemble(ctx context.Context) (err error) {
 			return fmt.Errorf("open %s: %w", k.name, err)
 		}
 		svc := service.New(k.name, s.bus.Bus, service.Config{
-			Database: "sqlite:" + filepath.Join(s.cfg.data, k.name+".db"), Recover: service.Recovery(s.cfg.recovery), Logger: s.log,
+			Database: s.cfg.databaseOf(k.name), Recover: service.Recovery(s.cfg.recovery), Logger: s.log,
 		})
 		register(svc)
 		s.services = append(s.services, svc)

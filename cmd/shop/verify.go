@@ -32,6 +32,9 @@ It ends with 0 if every invariant holds.`,
 			if cfg.Dir == "" {
 				errs = append(errs, errors.New("--data is empty, want a directory"))
 			}
+			if err := checkDatabase(cfg.Database); err != nil {
+				errs = append(errs, err)
+			}
 			if err := errors.Join(append(errs, connection.Check())...); err != nil {
 				return cli.Usage(cmd, err)
 			}
@@ -56,6 +59,7 @@ It ends with 0 if every invariant holds.`,
 		},
 	}
 	cmd.Flags().StringVar(&cfg.Dir, "data", "data", "look at the shop in this `DIR`")
+	cmd.Flags().StringVar(&cfg.Database, "database", "", "read the databases from the PostgreSQL at this `URL`, and not from DIR")
 	connection.BindConnection(cmd.Flags(), " for the log, and not that in DIR")
 	cmd.Flags().BoolVar(&cfg.Settled, "settled", false, "also take for a violation whatever is still under way")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON instead of text for people")

@@ -116,6 +116,7 @@ type charge struct {
 
 // write counts the call, and takes the amount if it is the first that may.
 func (c *charge) write(ctx context.Context, tx *store.Tx) error {
+	c.refused = nil // the transaction may run more than once
 	first := c.amount
 	if c.failures > 0 {
 		first = 0
@@ -160,6 +161,7 @@ func (p *Payment) Refund(ctx context.Context, key, charge string, amount int64) 
 	}
 	var refused error
 	err := p.ledger.update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		refused = nil // the transaction may run more than once
 		again, err := tx.Affected(ctx, `UPDATE refunds SET calls = calls + 1 WHERE key = $1`, key)
 		if err != nil || again == 1 {
 			return err

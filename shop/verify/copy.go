@@ -17,12 +17,16 @@ const brokerDir = "broker"
 
 // copyShop copies databases and log of a shop that is not running to a temporary
 // directory, which the caller removes.
-func copyShop(ctx context.Context, dir string) (string, error) {
+func copyShop(ctx context.Context, cfg Config) (string, error) {
+	dir := cfg.Dir
+	if cfg.Database != "" && len(cfg.Kafka.Brokers) > 0 {
+		return os.MkdirTemp("", "shop-verify-*") // nothing of it is in files
+	}
 	dbs, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*.db"))
 	if err != nil {
 		return "", err
 	}
-	if len(dbs) == 0 {
+	if len(dbs) == 0 && cfg.Database == "" {
 		if _, err := os.Stat(dir); err != nil {
 			return "", err
 		}

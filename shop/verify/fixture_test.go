@@ -331,7 +331,7 @@ func falsify(t *testing.T, dir, name, statements string) {
 func judged(ctx context.Context, t *testing.T, dir string, log []kafka.Fetched, cfg Config) Report {
 	t.Helper()
 	cfg.Examples = 100
-	s, err := load(ctx, dir)
+	s, err := load(ctx, source{dir: dir, running: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
@@ -30,8 +29,15 @@ type database struct {
 	books  bool // it is a service's
 }
 
-// load reads the databases in dir, which it may write.
-func load(ctx context.Context, dir string) (*shop, error) {
+// source is where the databases are.
+type source struct {
+	dir      string // of files, which may be written
+	database string // PostgreSQL, in place of dir
+	running  bool   // whether services may run: for tests
+}
+
+// load reads the databases.
+func load(ctx context.Context, from source) (*shop, error) {
 	s := newShop()
 	group, ctx := errgroup.WithContext(ctx)
 	var all []*books
@@ -40,7 +46,7 @@ func load(ctx context.Context, dir string) (*shop, error) {
 		if d.books {
 			all = append(all, b)
 		}
-		group.Go(func() error { return d.read(ctx, dir, b) })
+		group.Go(func() error { return d.read(ctx, from, b) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -79,16 +85,27 @@ func (s *shop) databases() []database {
 	}
 }
 
-func (d database) read(ctx context.Context, dir string, b *books) error {
-	path := filepath.Join(dir, d.owner+".db")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+// read reads from where is told to be: a directory, or a PostgreSQL.
+func (d database) read(ctx context.Context, from source, b *books) error {
+	dsn := from.database
+	if dsn == "" {
+		dsn = filepath.Join(from.dir, d.owner+".db")
+	}
+	db, err := store.Open(ctx, store.Schema(dsn, d.owner), store.Config{Owner: d.owner, Existing: true, Unsynced: true, Readers: 1})
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	db, err := store.Open(ctx, path, store.Config{Owner: d.owner, Unsynced: true, Readers: 1})
 	if err != nil {
 		return fmt.Errorf("open database of %s: %w", d.owner, err)
 	}
-	err = d.readTables(ctx, db)
+	if d.books && !from.running {
+		if err = db.Unused(ctx); err != nil {
+			err = fmt.Errorf("the shop is running: %w", err)
+		}
+	}
+	if err == nil {
+		err = d.readTables(ctx, db)
+	}
 	if err == nil && d.books {
 		err = b.read(ctx, db)
 	}
@@ -100,11 +117,11 @@ func (d database) read(ctx context.Context, dir string, b *books) error {
 
 func (d database) readTables(ctx context.Context, db *store.Store) error {
 	for _, t := range d.tables {
-		var there int
-		if err := db.Reader().QueryRow(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`, t.name).Scan(&there); err != nil {
+		there, err := db.HasTable(ctx, t.name)
+		if err != nil {
 			return err
 		}
-		if there == 0 {
+		if !there {
 			continue
 		}
 		rows, err := db.Reader().Query(ctx, `SELECT `+t.columns+` FROM `+t.name)
@@ -121,7 +138,7 @@ func (d database) readTables(ctx context.Context, db *store.Store) error {
 	return nil
 }
 
-// read reads the bookkeeping. Taking the lane is what tells what is unsent.
+// read reads the bookkeeping.
 func (b *books) read(ctx context.Context, db *store.Store) (err error) {
 	if b.numbered, err = db.Numbered(ctx); err != nil {
 		return err
@@ -153,10 +170,7 @@ func (b *books) read(ctx context.Context, db *store.Store) (err error) {
 	if err := db.Reader().QueryRow(ctx, `SELECT COUNT(*) FROM tutti_job`).Scan(&b.jobs); err != nil {
 		return err
 	}
-	_, batches, err := db.TakeLane(ctx)
-	for _, batch := range batches {
-		b.unsent = append(b.unsent, batch.Events...)
-	}
+	b.unsent, err = db.Outbox(ctx)
 	return err
 }
 

@@ -16,6 +16,9 @@ import (
 type Config struct {
 	// Dir is the data directory of a shop that is not running.
 	Dir string
+	// Database is the PostgreSQL that has the services' schemas, if they have no files
+	// in Dir.
+	Database string
 	// Kafka says where the log is, if not in Dir: then its Brokers are empty.
 	Kafka kafka.Config
 	// Bus is a connection to read the log by, in place of Kafka. Databases are then
@@ -40,7 +43,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	if cfg.Bus != nil {
 		return run(ctx, cfg, cfg.Dir)
 	}
-	dir, err := copyShop(ctx, cfg.Dir)
+	dir, err := copyShop(ctx, cfg)
 	if err != nil {
 		return Report{}, fmt.Errorf("verify %s: %w", cfg.Dir, err)
 	}
@@ -53,7 +56,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 
 // run checks a copy.
 func run(ctx context.Context, cfg Config, dir string) (r Report, failed error) {
-	s, err := load(ctx, dir)
+	s, err := load(ctx, source{dir: dir, database: cfg.Database, running: cfg.Bus != nil})
 	if err != nil {
 		return Report{}, err
 	}

@@ -1,0 +1,86 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tutti-go/tutti/store"
+)
+
+// adopt looks for lanes of instances that are gone, and takes over what they left:
+// jobs and timers become this instance's, and unsent events are sent under their
+// lane's name and numbers. It returns an error if this instance itself was taken for
+// gone.
+func (r *running) adopt(ctx context.Context) error {
+	if !r.db.Shared() {
+		return nil
+	}
+	var heirs sync.WaitGroup
+	defer heirs.Wait()
+	for wait := time.Duration(0); sleep(ctx, wait); wait = store.LeaseTime / 3 {
+		for {
+			lane, unsent, err := r.db.AdoptLane(ctx)
+			switch {
+			case err == nil:
+			case ctx.Err() != nil:
+				return nil
+			case errors.Is(err, store.ErrFenced):
+				return err
+			default:
+				r.s.log.Warn("look for lanes whose instances are gone", "error", err)
+			}
+			if lane == nil || err != nil {
+				break
+			}
+			r.s.log.Warn("took over from an instance that is gone: its jobs and timers, and what it had not sent", "lane", lane.Name, "batches", len(unsent))
+			r.s.loop.look()
+			if len(unsent) > 0 {
+				heirs.Go(func() { r.inherit(ctx, lane, unsent) })
+			}
+		}
+	}
+	return nil
+}
+
+// inherit sends what was left in an adopted lane, and gives the lane up for reuse.
+// If it cannot finish, another instance adopts the lane later.
+func (r *running) inherit(ctx context.Context, lane *store.Lane, unsent []store.Batch) {
+	l := r.s.loop
+	l.inherited.Add(1)
+	defer l.inherited.Add(-1)
+	relay, err := r.newRelay(lane, unsent, unsent[0].Number-1)
+	if err != nil {
+		r.s.log.Error("send what an adopted lane has left", "lane", lane.Name, "error", err)
+		return
+	}
+	sending, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer func() {
+		stop()
+		wg.Wait()
+		relay.producer.Close()
+	}()
+	wg.Go(func() { relay.run(sending) })
+	for ctx.Err() == nil {
+		waiting, cancel := context.WithTimeout(ctx, store.LeaseTime/5)
+		done := relay.flush(waiting)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		err := r.db.KeepLane(ctx, lane, relay.landed(), done)
+		switch {
+		case err == nil && done:
+			r.s.log.Info("sent all that an instance that is gone had left", "lane", lane.Name)
+			return
+		case errors.Is(err, store.ErrFenced):
+			r.s.log.Warn("another instance sends what this lane has left", "lane", lane.Name, "error", err)
+			return
+		case err != nil:
+			r.s.log.Warn("keep an adopted lane", "lane", lane.Name, "error", err)
+			sleep(ctx, time.Second)
+		}
+	}
+}

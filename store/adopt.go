@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// AdoptLane looks for a lane whose holder is gone: it has not been heard of for
+// [LeaseTime], or has given the lane up with things left to do. Its holder is
+// fenced, its jobs and timers are this store's from then on, and what it has left
+// unsent is returned, oldest first, to be sent under the lane's name. Until that is
+// done, call [Store.KeepLane] several times in LeaseTime. The lane is nil if there
+// is none; if nothing is unsent, it is free for others already.
+func (s *Store) AdoptLane(ctx context.Context) (lane *Lane, unsent []Batch, err error) {
+	if s.lane == nil || !s.shared {
+		return nil, nil, nil
+	}
+	// A transaction would say that this instance is alive: only its loop may do that.
+	if dead, err := s.dead(ctx); err != nil || !dead {
+		return nil, nil, err
+	}
+	err = s.Update(ctx, func(tx *Tx) error {
+		lane, unsent = nil, nil
+		now, err := tx.clock(ctx)
+		if err != nil {
+			return err
+		}
+		lane, err = tx.fenceDead(ctx, now)
+		if errors.Is(err, ErrNoRows) {
+			lane = nil
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		unsent, err = s.unsent(ctx, tx, lane)
+		if err != nil || len(unsent) > 0 {
+			return err
+		}
+		return tx.Exec(ctx, `UPDATE tutti_lane SET alive = 0 WHERE lane = $1`, lane.Number)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("adopt a lane of %s: %w", s.name, err)
+	}
+	return lane, unsent, nil
+}
+
+// abandoned are the lanes other than $1 that nobody has been heard of since $2, and
+// that have something to do. An instance that is not heard of itself adopts none.
+const abandoned = ` FROM tutti_lane l WHERE lane <> $1 AND alive <= $2
+	AND (alive > 0 OR EXISTS (SELECT 1 FROM tutti_outbox o WHERE o.lane = l.lane) OR EXISTS (SELECT 1 FROM tutti_job j WHERE j.lane = l.lane))
+	AND EXISTS (SELECT 1 FROM tutti_lane me WHERE me.lane = $1 AND me.alive > $2)`
+
+// dead reports whether there is a lane to adopt.
+func (s *Store) dead(ctx context.Context) (bool, error) {
+	now := millis(time.Now())
+	if expr := s.db.dialect().clock; expr != "" {
+		if err := s.Reader().QueryRow(ctx, `SELECT `+expr).Scan(&now); err != nil {
+			return false, fmt.Errorf("look for lanes whose instances are gone: %w", err)
+		}
+	}
+	var n int
+	if err := s.Reader().QueryRow(ctx, `SELECT COUNT(*)`+abandoned, s.lane.Number, now-LeaseTime.Milliseconds()).Scan(&n); err != nil {
+		return false, fmt.Errorf("look for lanes whose instances are gone: %w", err)
+	}
+	return n > 0, nil
+}
+
+// fenceDead raises the epoch of the first lane that is to be adopted, and moves its
+// jobs.
+func (tx *Tx) fenceDead(ctx context.Context, now int64) (*Lane, error) {
+	l := &Lane{}
+	err := tx.QueryRow(ctx, `SELECT lane, epoch, batch`+abandoned+` ORDER BY lane LIMIT 1`, tx.s.lane.Number, now-LeaseTime.Milliseconds()).Scan(&l.Number, &l.epoch, &l.batch)
+	if err != nil {
+		return nil, err
+	}
+	l.epoch++
+	l.Name = tx.s.laneName(l.Number)
+	if err := tx.Exec(ctx, `UPDATE tutti_lane SET epoch = $1, alive = $2 WHERE lane = $3`, l.epoch, now, l.Number); err != nil {
+		return nil, err
+	}
+	return l, tx.Exec(ctx, `UPDATE tutti_job SET lane = $1, state = CASE WHEN state = 'running' THEN 'waiting' ELSE state END WHERE lane = $2`,
+		tx.s.lane.Number, l.Number)
+}
+
+// KeepLane deletes the batches of an adopted lane up to sent, and says that the
+// lane is still being looked after, or, with done, gives it up for reuse. It returns
+// [ErrFenced] if another instance has adopted it since.
+func (s *Store) KeepLane(ctx context.Context, l *Lane, sent int64, done bool) error {
+	err := s.Update(ctx, func(tx *Tx) error {
+		now, err := tx.clock(ctx)
+		if err != nil {
+			return err
+		}
+		if done {
+			now = 0
+		}
+		if err := tx.s.db.expect(ctx, `UPDATE tutti_lane SET alive = $1 WHERE lane = $2 AND epoch = $3`, []any{now, l.Number, l.epoch}, 1,
+			fmt.Errorf("%w: lane %s was adopted", ErrFenced, l.Name)); err != nil {
+			return err
+		}
+		return tx.Exec(ctx, `DELETE FROM tutti_outbox WHERE lane = $1 AND batch <= $2`, l.Number, sent)
+	})
+	if err != nil {
+		return fmt.Errorf("keep lane %s: %w", l.Name, err)
+	}
+	return nil
+}
