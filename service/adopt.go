@@ -19,29 +19,44 @@ func (r *running) adopt(ctx context.Context) error {
 	}
 	var heirs sync.WaitGroup
 	defer heirs.Wait()
-	for wait := time.Duration(0); sleep(ctx, wait); wait = store.LeaseTime / 3 {
-		for {
-			lane, unsent, err := r.db.AdoptLane(ctx)
-			switch {
-			case err == nil:
-			case ctx.Err() != nil:
-				return nil
-			case errors.Is(err, store.ErrFenced):
-				return err
-			default:
-				r.s.log.Warn("look for lanes whose instances are gone", "error", err)
-			}
-			if lane == nil || err != nil {
-				break
-			}
-			r.s.log.Warn("took over from an instance that is gone: its jobs and timers, and what it had not sent", "lane", lane.Name, "batches", len(unsent))
-			r.s.loop.look()
-			if len(unsent) > 0 {
-				heirs.Go(func() { r.inherit(ctx, lane, unsent) })
-			}
+	// After a time in which the database was not there, or this process did not run,
+	// nobody looks alive: all get the time to say that they are.
+	since, last := time.Now(), time.Now()
+	for sleep(ctx, store.LeaseTime/3) {
+		if time.Since(last) > store.LeaseTime*2/3 {
+			since = time.Now()
+		}
+		last = time.Now()
+		abandoned, err := r.db.Abandoned(ctx)
+		if err == nil && abandoned && time.Since(since) >= store.LeaseTime {
+			err = r.adoptAll(ctx, &heirs)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, store.ErrFenced):
+			return err
+		case err != nil:
+			since = time.Now()
+			r.s.log.Warn("look for lanes whose instances are gone", "error", err)
 		}
 	}
 	return nil
+}
+
+// adoptAll adopts what is to be adopted now.
+func (r *running) adoptAll(ctx context.Context, heirs *sync.WaitGroup) error {
+	for {
+		lane, unsent, err := r.db.AdoptLane(ctx)
+		if lane == nil || err != nil {
+			return err
+		}
+		r.s.log.Warn("took over from an instance that is gone: its jobs and timers, and what it had not sent", "lane", lane.Name, "batches", len(unsent))
+		r.s.loop.look()
+		if len(unsent) > 0 {
+			heirs.Go(func() { r.inherit(ctx, lane, unsent) })
+		}
+	}
 }
 
 // inherit sends what was left in an adopted lane, and gives the lane up for reuse.

@@ -1,7 +1,9 @@
 package service
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,8 +97,8 @@ func (l *loop) run(ctx, hard context.Context, drained func() bool) error {
 			}
 			continue
 		}
-		if !l.relay.room(hard, l.s.cfg.Unsent) {
-			return context.Cause(hard)
+		if err := l.room(hard); err != nil {
+			return err
 		}
 		if err := l.transact(hard, in); err != nil {
 			return err
@@ -108,6 +110,37 @@ func (l *loop) run(ctx, hard context.Context, drained func() bool) error {
 // could take it.
 func (l *loop) beat() bool {
 	return l.db.Load().Shared() && time.Since(l.held) >= store.LeaseTime/3
+}
+
+// keep says that the lane is still held, if it is time to: for where the loop waits.
+func (l *loop) keep(ctx context.Context) error {
+	if !l.beat() {
+		return nil
+	}
+	err := l.db.Load().Update(ctx, func(*store.Tx) error { return nil })
+	if err == nil {
+		l.held = time.Now()
+	}
+	return err
+}
+
+// room waits until there is room for more events that wait for Kafka.
+func (l *loop) room(hard context.Context) error {
+	for {
+		waiting, cancel := context.WithTimeout(hard, store.LeaseTime/3)
+		ok := l.relay.room(waiting, l.s.cfg.Unsent)
+		late := waiting.Err() != nil
+		cancel()
+		if hard.Err() != nil || !ok && !late {
+			return cmp.Or(context.Cause(hard), context.Canceled)
+		}
+		if ok {
+			return nil
+		}
+		if err := l.keep(hard); errors.Is(err, store.ErrFenced) {
+			return err
+		}
+	}
 }
 
 func (l *loop) swept() int64 { return l.db.Load().Swept() }
@@ -214,7 +247,7 @@ func (l *loop) clock(ctx context.Context, in *inputs) error {
 	}
 	in.parked = l.own(parked)
 	l.next = earlier(nextJob, nextParked)
-	if l.s.cfg.Shared { // other instances may leave us more to do
+	if l.db.Load().Shared() { // other instances may leave us more to do
 		l.next = earlier(nextJob, now.Add(time.Second))
 		if len(in.parked) == len(parked) {
 			l.next = earlier(nextParked, l.next)

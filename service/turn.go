@@ -17,7 +17,7 @@ const (
 // that this instance has taken over, and waits for its turn in them. If another moves
 // a position after that, the transaction fails, and meet is called again.
 func (l *loop) meet(ctx context.Context, in *inputs) error {
-	if !l.s.cfg.Shared || !l.s.cfg.guards.turns {
+	if !l.db.Load().Shared() || !l.s.cfg.guards.turns {
 		return nil
 	}
 	met := false
@@ -48,7 +48,7 @@ func (l *loop) meet(ctx context.Context, in *inputs) error {
 // own picks, where several instances share a database, the parked records of
 // partitions that are this instance's: events of their keys come from one instance.
 func (l *loop) own(parked []store.Parked) []store.Parked {
-	if !l.s.cfg.Shared {
+	if !l.db.Load().Shared() {
 		return parked
 	}
 	l.mu.Lock()
@@ -85,6 +85,9 @@ func (l *loop) turn(ctx context.Context) error {
 		if time.Since(begin) > maxTurn {
 			l.s.log.Warn("another instance has events that it does not send, and is not given up: what follows here may overtake them", "lane", tails[0].lane, "batches", left)
 			return nil
+		}
+		if err := l.keep(ctx); err != nil { // or what waits here would be adopted
+			return err
 		}
 		if !sleep(ctx, turnPoll) {
 			return context.Cause(ctx)

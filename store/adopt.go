@@ -17,10 +17,6 @@ func (s *Store) AdoptLane(ctx context.Context) (lane *Lane, unsent []Batch, err 
 	if s.lane == nil || !s.shared {
 		return nil, nil, nil
 	}
-	// A transaction would say that this instance is alive: only its loop may do that.
-	if dead, err := s.dead(ctx); err != nil || !dead {
-		return nil, nil, err
-	}
 	err = s.Update(ctx, func(tx *Tx) error {
 		lane, unsent = nil, nil
 		now, err := tx.clock(ctx)
@@ -53,8 +49,12 @@ const abandoned = ` FROM tutti_lane l WHERE lane <> $1 AND alive <= $2
 	AND (alive > 0 OR EXISTS (SELECT 1 FROM tutti_outbox o WHERE o.lane = l.lane) OR EXISTS (SELECT 1 FROM tutti_job j WHERE j.lane = l.lane))
 	AND EXISTS (SELECT 1 FROM tutti_lane me WHERE me.lane = $1 AND me.alive > $2)`
 
-// dead reports whether there is a lane to adopt.
-func (s *Store) dead(ctx context.Context) (bool, error) {
+// Abandoned reports whether there is a lane to adopt. It only reads: a transaction
+// would say that this instance is alive, and only its loop may do that.
+func (s *Store) Abandoned(ctx context.Context) (bool, error) {
+	if s.lane == nil || !s.shared {
+		return false, nil
+	}
 	now := millis(time.Now())
 	if expr := s.db.dialect().clock; expr != "" {
 		if err := s.Reader().QueryRow(ctx, `SELECT `+expr).Scan(&now); err != nil {
