@@ -22,7 +22,10 @@ func (l *loop) fetch(ctx context.Context, c *kafka.Consumer) error {
 		var ds []delivery
 		for _, f := range fetched {
 			for _, r := range f.Records {
-				ds = append(ds, delivery{f.Partition, r, l.decode(f.Partition, r.Offset, r.Record)})
+				m := l.decode(f.Partition, r.Offset, r.Record)
+				// One that is too long stays so, and takes no more room in memory and indexes.
+				r.Key = r.Key[:min(len(r.Key), event.MaxKey+1)]
+				ds = append(ds, delivery{f.Partition, r, m})
 			}
 			l.mu.Lock()
 			e := l.ends[f.Partition]

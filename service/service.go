@@ -53,7 +53,7 @@ func New(name string, bus *kafka.Bus, cfg Config) *Service {
 	}
 	s.cfg.bus = bus
 	s.cfg.Database = cmp.Or(s.cfg.Database, "sqlite:data/"+name+".db")
-	s.log = s.cfg.Logger.With("service", name)
+	s.log = slog.New(terse{s.cfg.Logger.Handler()}).With("service", name)
 	s.loop = newLoop(s)
 	s.routes()
 	return s
