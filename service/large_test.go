@@ -22,9 +22,8 @@ const (
 	large = 10 * mega // larger than what services may publish
 )
 
-// roomy starts a broker on disk whose topic takes large records, with a producer of
-// others that writes
-// them in batches of a size.
+// roomy starts a broker on disk whose topic takes large records, with a producer that
+// is not ours and writes batches of up to a size.
 func roomy(t *testing.T, batch int32) (*kafka.Bus, *kgo.Client) {
 	t.Helper()
 	broker, err := kafka.Embed(kafka.BrokerConfig{Dir: t.TempDir(), Unsynced: true})
