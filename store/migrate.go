@@ -9,25 +9,30 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 )
 
 // schema is the framework's own tables, one statement each; versions are their
-// indices. {blob} and {id} stand for the dialect's types. Statements are only
-// ever appended.
+// indices. {blob} and {id} stand for the dialect's types. From the first release on,
+// statements are only ever appended.
+//
+// SQLite keeps a row of a table WITHOUT ROWID in the tree of its primary key, and
+// otherwise in a tree of its own: one write instead of two.
 var schema = []string{
 	`CREATE TABLE tutti_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)`,
 	`CREATE TABLE tutti_position (topic TEXT NOT NULL, part INTEGER NOT NULL, next BIGINT NOT NULL, origin BIGINT NOT NULL,
-		PRIMARY KEY (topic, part))`,
+		PRIMARY KEY (topic, part)) /* sqlite: WITHOUT ROWID */`,
 	`CREATE TABLE tutti_seen (topic TEXT NOT NULL, part INTEGER NOT NULL, lane TEXT NOT NULL, seq BIGINT NOT NULL,
-		PRIMARY KEY (topic, part, lane))`,
+		PRIMARY KEY (topic, part, lane)) /* sqlite: WITHOUT ROWID */`,
 	`CREATE TABLE tutti_foreign (source TEXT NOT NULL, id TEXT NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, pos BIGINT NOT NULL,
 		PRIMARY KEY (source, id))`,
 	`CREATE INDEX tutti_foreign_pos ON tutti_foreign (topic, part, pos)`,
-	`CREATE TABLE tutti_lane (lane BIGINT PRIMARY KEY, epoch BIGINT NOT NULL, alive BIGINT NOT NULL, ids BIGINT NOT NULL, batch BIGINT NOT NULL)`,
+	`CREATE TABLE tutti_lane (lane BIGINT PRIMARY KEY, epoch BIGINT NOT NULL, alive BIGINT NOT NULL, ids BIGINT NOT NULL, batch BIGINT NOT NULL,
+		commits BIGINT NOT NULL)`,
 	`CREATE TABLE tutti_seq (lane BIGINT NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, seq BIGINT NOT NULL,
-		PRIMARY KEY (lane, topic, part))`,
+		PRIMARY KEY (lane, topic, part)) /* sqlite: WITHOUT ROWID */`,
 	`CREATE TABLE tutti_outbox (lane BIGINT NOT NULL, batch BIGINT NOT NULL, written BIGINT NOT NULL, events {blob} NOT NULL,
 		PRIMARY KEY (lane, batch))`,
 	`CREATE TABLE tutti_parked (topic TEXT NOT NULL, part INTEGER NOT NULL, pos BIGINT NOT NULL, msgkey {blob} NOT NULL,
@@ -36,9 +41,9 @@ var schema = []string{
 	`CREATE INDEX tutti_parked_key ON tutti_parked (topic, part, msgkey, pos)`,
 	`CREATE INDEX tutti_parked_due ON tutti_parked (state, due)`,
 	`CREATE TABLE tutti_job (kind TEXT NOT NULL, id TEXT NOT NULL, lane BIGINT NOT NULL, due BIGINT NOT NULL, state TEXT NOT NULL,
-		attempts INTEGER NOT NULL, args {blob} NOT NULL, cause TEXT NOT NULL, error TEXT NOT NULL, PRIMARY KEY (kind, id))`,
-	`CREATE INDEX tutti_job_due ON tutti_job (lane, state, due)`,
-	`ALTER TABLE tutti_lane ADD COLUMN commits BIGINT NOT NULL DEFAULT 0`,
+		attempts INTEGER NOT NULL, args {blob} NOT NULL, cause TEXT NOT NULL, error TEXT NOT NULL, PRIMARY KEY (kind, id)) /* sqlite: WITHOUT ROWID */`,
+	// Most jobs run as soon as they are there, and never come into this index.
+	`CREATE INDEX tutti_job_due ON tutti_job (lane, due) WHERE state = 'waiting'`,
 }
 
 const frameworkOwner = "tutti"
@@ -135,7 +140,8 @@ type migration struct {
 // Migrate applies the service's migrations that have not been applied, in the
 // order of their numbers, each once, all in one transaction. Files are named
 // NUMBER_NAME.sql, as in 0001_orders.sql. A file that changed after it was applied
-// is an error.
+// is an error. What is meant for one kind of database only stands in a comment that
+// names it: /* sqlite: WITHOUT ROWID */ or /* postgres: … */.
 func (s *Store) Migrate(ctx context.Context, files fs.FS) error {
 	steps, err := readMigrations(files)
 	if err != nil {
@@ -197,7 +203,7 @@ func (tx *Tx) migrate(ctx context.Context, owner string, steps []migration) erro
 				return err
 			}
 		}
-		for _, statement := range splitSQL(m.text) {
+		for _, statement := range splitSQL(tx.s.db.dialect().conditional(m.text)) {
 			if err := tx.Exec(ctx, statement); err != nil {
 				return fmt.Errorf("migration %s: %w", m.name, err)
 			}
@@ -226,6 +232,19 @@ func (tx *Tx) applied(ctx context.Context, owner string) (map[int]string, error)
 		out[version] = checksum
 	}
 	return out, rows.Err()
+}
+
+var conditionalSQL = regexp.MustCompile(`(?s)/\*\s*(sqlite|postgres):(.*?)\*/`)
+
+// conditional takes what is meant for this kind of database out of its comments, and
+// leaves out what is meant for others.
+func (d dialect) conditional(text string) string {
+	return conditionalSQL.ReplaceAllStringFunc(text, func(comment string) string {
+		if m := conditionalSQL.FindStringSubmatch(comment); m[1] == d.name {
+			return m[2]
+		}
+		return ""
+	})
 }
 
 // splitSQL splits a script at the semicolons that end statements: those outside

@@ -211,7 +211,7 @@ func (p *postgres) loose(ctx context.Context, lane int64) error {
 
 func (*postgres) dialect() dialect {
 	return dialect{
-		blob: "BYTEA", id: "BIGINT", shared: true, bulk: true, patient: "SET LOCAL statement_timeout = 0", clock: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT",
+		name: "postgres", blob: "BYTEA", id: "BIGINT", shared: true, bulk: true, patient: "SET LOCAL statement_timeout = 0", clock: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT",
 		tables: `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1`,
 	}
 }

@@ -67,7 +67,7 @@ func sqliteURL(path string, pragmas ...string) string {
 }
 
 func (*sqlite) dialect() dialect {
-	return dialect{blob: "BLOB", id: "INTEGER", tables: `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`}
+	return dialect{name: "sqlite", blob: "BLOB", id: "INTEGER", tables: `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1`}
 }
 
 func (s *sqlite) run(text string) error {

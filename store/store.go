@@ -273,6 +273,7 @@ type backend interface {
 
 // dialect is where databases differ.
 type dialect struct {
+	name   string // as conditional comments of migrations say it
 	blob   string // type of a column of bytes
 	id     string // type of a column that numbers rows
 	shared bool   // several instances may use it

@@ -4,4 +4,4 @@ CREATE TABLE customers (
 	email   TEXT   NOT NULL,
 	country TEXT   NOT NULL,
 	spend   BIGINT NOT NULL  -- pence: confirmed orders less what was returned
-);
+) /* sqlite: WITHOUT ROWID */;
