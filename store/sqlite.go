@@ -33,8 +33,10 @@ func openSQLite(ctx context.Context, path string, cfg Config) (*sqlite, error) {
 	if cfg.Unsynced {
 		sync = "OFF"
 	}
+	// Small caches: the operating system keeps the file's pages anyway, once for all
+	// connections, and gives them back.
 	pool, err := sql.Open("sqlite", sqliteURL(path, "busy_timeout(5000)", "journal_mode(WAL)", "synchronous("+sync+")",
-		"foreign_keys(ON)", "cache_size(-32768)", "wal_autocheckpoint(4000)"))
+		"foreign_keys(ON)", "cache_size(-8192)", "wal_autocheckpoint(4000)"))
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +45,7 @@ func openSQLite(ctx context.Context, path string, cfg Config) (*sqlite, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (is the file a SQLite database, on a writable disk that is not full?)", closing(pool, err))
 	}
-	readers, err := sql.Open("sqlite", sqliteURL(path, "busy_timeout(5000)", "query_only(ON)", "cache_size(-8192)"))
+	readers, err := sql.Open("sqlite", sqliteURL(path, "busy_timeout(5000)", "query_only(ON)", "cache_size(-1024)"))
 	if err != nil {
 		return nil, closing(pool, err)
 	}
