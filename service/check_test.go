@@ -32,9 +32,7 @@ func echo(s *service.Service) {
 // TestMismatch lets the log or the database go back in time while the service is
 // stopped (hazards c and e): it refuses to start, says why, and recovers as told.
 func TestMismatch(t *testing.T) {
-	if !strings.HasPrefix(database(t, t.TempDir(), "echo"), "sqlite:") {
-		t.Skip("its databases are files that are copied")
-	}
+	onFiles(t)
 	made := event.Partition{Topic: madeTopic.Name}
 	for _, c := range []struct {
 		name    string

@@ -33,6 +33,7 @@ type ailing struct {
 
 func newAiling(t *testing.T, cfg service.Config) *ailing {
 	t.Helper()
+	onFiles(t)
 	a := &ailing{t: t, bus: cluster(t), path: filepath.Join(t.TempDir(), "data", "ailing.db"), log: &logged{}}
 	cfg.Logger, cfg.WriteTimeout = a.log.logger(), 500*time.Millisecond
 	a.Service, _ = start(t, a.bus, "ailing", filepath.Dir(a.path), cfg, picky(func(Made) error { return nil }))

@@ -48,7 +48,7 @@ func cluster(t *testing.T) *kafka.Bus {
 // variable TUTTI_POSTGRES, a schema there that belongs to dir.
 func database(t *testing.T, dir, name string) string {
 	t.Helper()
-	if dsn := os.Getenv("TUTTI_POSTGRES"); dsn == "" || dsn == "later" {
+	if os.Getenv("TUTTI_POSTGRES") == "" {
 		return "sqlite:" + filepath.Join(dir, name+".db")
 	}
 	schema, known := schemas.Load(dir)
@@ -58,6 +58,14 @@ func database(t *testing.T, dir, name string) string {
 		t.Cleanup(func() { schemas.Delete(dir) })
 	}
 	return schema.(string) + "_" + name
+}
+
+// onFiles skips a test of what can happen to files where databases are none.
+func onFiles(t *testing.T) {
+	t.Helper()
+	if os.Getenv("TUTTI_POSTGRES") != "" {
+		t.Skip("this is about databases in files, and TUTTI_POSTGRES names another")
+	}
 }
 
 var schemas sync.Map // URLs, by directory

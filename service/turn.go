@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -51,11 +52,13 @@ func (l *loop) own(parked []store.Parked) []store.Parked {
 	if !l.db.Load().Shared() {
 		return parked
 	}
+	read := l.s.subscribed()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var mine []store.Parked
 	for _, p := range parked {
-		if l.assigned[p.Partition] {
+		// What nobody reads any more belongs to whoever finds it.
+		if l.assigned[p.Partition] || !slices.Contains(read, p.Topic) {
 			mine = append(mine, p)
 		}
 	}

@@ -14,16 +14,12 @@ import (
 // Postgres returns the URL of an empty schema in the PostgreSQL that the variable
 // TUTTI_POSTGRES names, as in postgres://user@host:port/database. The schema, and
 // those whose names begin with its name and _, are dropped when the test has ended.
-// Without the variable the test is skipped, and where CI=true fails; the value later
-// says that tests on PostgreSQL are run by themselves, and skips it there too.
+// Without the variable the test is skipped, and where CI=true fails.
 //
 // It is for tests in real time: a database behind a network has no part in a [World].
 func Postgres(t testing.TB) string {
 	t.Helper()
 	base := os.Getenv("TUTTI_POSTGRES")
-	if base == "later" {
-		t.Skip("TUTTI_POSTGRES is later: the tests on PostgreSQL are run by themselves")
-	}
 	if base == "" {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("TUTTI_POSTGRES names no PostgreSQL, and CI=true does without none")

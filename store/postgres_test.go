@@ -1,0 +1,210 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/store"
+	"github.com/tutti-go/tutti/tuttitest"
+)
+
+// cutter is a network to PostgreSQL that breaks at a COMMIT.
+type cutter struct {
+	to      string
+	before  atomic.Bool // the next COMMIT does not arrive
+	answer  atomic.Bool // the next COMMIT arrives, and its answer does not
+	address string
+}
+
+func newCutter(t *testing.T, dsn string) (*cutter, string) {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	c := &cutter{to: u.Host, address: l.Addr().String()}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go c.pass(conn)
+		}
+	}()
+	u.Host = c.address
+	return c, u.String()
+}
+
+func (c *cutter) pass(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("tcp", c.to)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	var silent atomic.Bool
+	go func() {
+		defer client.Close()
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(buf)
+			if err != nil || silent.Load() {
+				return
+			}
+			if _, err := client.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	}()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(buf)
+		if err != nil {
+			return
+		}
+		if bytes.Contains(buf[:n], []byte("COMMIT")) {
+			if c.before.CompareAndSwap(true, false) {
+				return
+			}
+			silent.Store(c.answer.CompareAndSwap(true, false))
+		}
+		if _, err := io.Copy(server, bytes.NewReader(buf[:n])); err != nil {
+			return
+		}
+	}
+}
+
+// TestCommitInDoubt loses a COMMIT, and the answer to one: Commit knows which.
+func TestCommitInDoubt(t *testing.T) {
+	c, dsn := newCutter(t, tuttitest.Postgres(t))
+	s := open(t, dsn, config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p := event.Partition{Topic: "x"}
+	send := func(from int64, first bool) (store.Committed, error) {
+		return commit(t, s, store.Books{Advance: []store.Advance{{Partition: p, From: from, To: from + 1, New: first}}}, func(tx *store.Tx) {
+			if err := tx.Append(message("a")); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if _, err := send(0, true); err != nil {
+		t.Fatal(err)
+	}
+	c.before.Store(true)
+	if _, err := send(1, false); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Commit() that did not arrive = %v, want ErrUnavailable", err)
+	}
+	c.answer.Store(true)
+	done, err := send(1, false)
+	if err != nil || len(done.Events) != 1 || done.Events[0].Seq != 2 {
+		t.Errorf("Commit() without an answer = %+v, %v, want the event that was committed, with number 2", done, err)
+	}
+	if done, err = send(2, false); err != nil || done.Events[0].Seq != 3 {
+		t.Errorf("the next Commit() = %+v, %v, want number 3", done, err)
+	}
+	if pos, err := s.Positions(t.Context()); err != nil || pos[p].Next != 3 {
+		t.Errorf("Positions() = %v, %v, want 3: nothing was done twice", pos, err)
+	}
+}
+
+// TestConflict lets two instances write one row: the second transaction can only be
+// run again, whatever became of the error on its way.
+func TestConflict(t *testing.T) {
+	dsn := tuttitest.Postgres(t)
+	one, two := open(t, dsn, config()), open(t, dsn, config())
+	update(t, one, func(tx *store.Tx) error { return tx.Exec(t.Context(), `CREATE TABLE n (v BIGINT NOT NULL)`) })
+	update(t, one, func(tx *store.Tx) error { return tx.Exec(t.Context(), `INSERT INTO n (v) VALUES (0)`) })
+	add := func(tx *store.Tx) error { return tx.Exec(t.Context(), `UPDATE n SET v = v + 1`) }
+	runs := 0
+	update(t, two, func(tx *store.Tx) error {
+		runs++
+		var v int64
+		if err := tx.QueryRow(t.Context(), `SELECT v FROM n`).Scan(&v); err != nil {
+			return err
+		}
+		if runs == 1 {
+			update(t, one, add)
+		}
+		failure, broken := tx.Savepoint(t.Context(), func() error {
+			if err := add(tx); err != nil {
+				return errors.New("told otherwise")
+			}
+			return tx.QueryRow(t.Context(), `SELECT v FROM n`).Scan(&v)
+		})
+		if runs == 1 && !errors.Is(broken, store.ErrConflict) {
+			t.Errorf("Savepoint() = %v, %v, want it broken by ErrConflict", failure, broken)
+		}
+		return errors.Join(failure, broken)
+	})
+	var v int64
+	if err := one.Reader().QueryRow(t.Context(), `SELECT v FROM n`).Scan(&v); err != nil || v != 2 || runs != 2 {
+		t.Errorf("n is %d after %d runs, %v, want 2 after 2", v, runs, err)
+	}
+}
+
+// TestPipelined lets statements without a result fail: the error meets the savepoint
+// they belong to, or is known for what it is.
+func TestPipelined(t *testing.T) {
+	s := open(t, tuttitest.Postgres(t), config())
+	update(t, s, func(tx *store.Tx) error {
+		return tx.Exec(t.Context(), `CREATE TABLE n (v BIGINT PRIMARY KEY, s TEXT, b BYTEA, ok INTEGER)`)
+	})
+	insert := func(tx *store.Tx, v int) error {
+		return tx.Exec(t.Context(), `INSERT INTO n (v, ok) VALUES ($1, $2)`, v, v%2 == 0)
+	}
+	_, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+		if err := errors.Join(insert(tx, 1), insert(tx, 1)); err != nil {
+			t.Errorf("Exec() = %v: it was not pipelined", err)
+		}
+	})
+	if !store.Late(err) || !strings.Contains(err.Error(), "INSERT INTO n") {
+		t.Errorf("Commit() = %v, want the late error of the statement", err)
+	}
+	if _, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+		for v, want := range map[int]bool{2: true, 3: true, 4: false} {
+			failure, broken := tx.Savepoint(t.Context(), func() error {
+				if !want {
+					_ = insert(tx, v)
+				}
+				return insert(tx, v)
+			})
+			if broken != nil || (failure == nil) != want {
+				t.Errorf("Savepoint() of %d = %v, %v", v, failure, broken)
+			}
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+	big := bytes.Repeat([]byte{0, 0xff}, 5<<20)
+	update(t, s, func(tx *store.Tx) error {
+		for _, text := range []string{"nul \x00 inside", "not \xff UTF-8"} {
+			if err := tx.Exec(t.Context(), `INSERT INTO n (v, s) VALUES (9, $1)`, text); !event.Rejected(err) {
+				t.Errorf("Exec() with %q = %v, want it rejected", text, err)
+			}
+		}
+		return tx.Exec(t.Context(), `INSERT INTO n (v, b) VALUES (9, $1)`, big)
+	})
+	var got []byte
+	var n int
+	var ok bool
+	if err := errors.Join(s.Reader().QueryRow(t.Context(), `SELECT b FROM n WHERE v = 9`).Scan(&got),
+		s.Reader().QueryRow(t.Context(), `SELECT COUNT(*) FROM n`).Scan(&n),
+		s.Reader().QueryRow(t.Context(), `SELECT ok FROM n WHERE v = 2`).Scan(&ok)); err != nil || !bytes.Equal(got, big) || n != 3 || !ok {
+		t.Errorf("%d rows, %d bytes, %v, %v, want 3 rows, the bytes, and true", n, len(got), ok, err)
+	}
+}
