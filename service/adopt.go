@@ -22,15 +22,17 @@ func (r *running) adopt(ctx context.Context) error {
 	// After a time in which the database was not there, or this process did not run,
 	// nobody looks alive: all get the time to say that they are.
 	since, last := time.Now(), time.Now()
+	before := false // it was so at the last look: one that lives says so meanwhile, whatever a clock did
 	for sleep(ctx, store.LeaseTime/3) {
 		if time.Since(last) > store.LeaseTime*2/3 {
 			since = time.Now()
 		}
 		last = time.Now()
 		abandoned, err := r.db.Abandoned(ctx)
-		if err == nil && abandoned && time.Since(since) >= store.LeaseTime {
+		if err == nil && abandoned && before && time.Since(since) >= store.LeaseTime {
 			err = r.adoptAll(ctx, &heirs)
 		}
+		before = abandoned
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -8,9 +8,9 @@ import (
 )
 
 // AdoptLane looks for a lane whose holder is gone: it has not been heard of for
-// [LeaseTime], or has given the lane up with things left to do. Its holder is
-// fenced, its jobs and timers are this store's from then on, and what it has left
-// unsent is returned, oldest first, to be sent under the lane's name. Until that is
+// [LeaseTime], or only at a time that is still to come, or has given the lane up with
+// things left to do. Its holder is fenced, its jobs and timers are this store's from
+// then on, and what it has left unsent is returned, oldest first, to be sent under the lane's name. Until that is
 // done, call [Store.KeepLane] several times in LeaseTime. The lane is nil if there
 // is none; if nothing is unsent, it is free for others already.
 func (s *Store) AdoptLane(ctx context.Context) (lane *Lane, unsent []Batch, err error) {
@@ -44,10 +44,12 @@ func (s *Store) AdoptLane(ctx context.Context) (lane *Lane, unsent []Batch, err 
 }
 
 // abandoned are the lanes other than $1 that nobody has been heard of since $2, and
-// that have something to do. An instance that is not heard of itself adopts none.
-const abandoned = ` FROM tutti_lane l WHERE lane <> $1 AND alive <= $2
+// that have something to do. One that was last heard of after $3, in a time to come,
+// was so before the clock was put back. An instance that is not heard of itself
+// adopts none.
+const abandoned = ` FROM tutti_lane l WHERE lane <> $1 AND (alive <= $2 OR alive > $3)
 	AND (alive > 0 OR EXISTS (SELECT 1 FROM tutti_outbox o WHERE o.lane = l.lane) OR EXISTS (SELECT 1 FROM tutti_job j WHERE j.lane = l.lane))
-	AND EXISTS (SELECT 1 FROM tutti_lane me WHERE me.lane = $1 AND me.alive > $2)`
+	AND EXISTS (SELECT 1 FROM tutti_lane me WHERE me.lane = $1 AND me.alive > $2 AND me.alive <= $3)`
 
 // Abandoned reports whether there is a lane to adopt. It only reads: a transaction
 // would say that this instance is alive, and only its loop may do that.
@@ -62,7 +64,7 @@ func (s *Store) Abandoned(ctx context.Context) (bool, error) {
 		}
 	}
 	var n int
-	if err := s.Reader().QueryRow(ctx, `SELECT COUNT(*)`+abandoned, s.lane.Number, now-LeaseTime.Milliseconds()).Scan(&n); err != nil {
+	if err := s.Reader().QueryRow(ctx, `SELECT COUNT(*)`+abandoned, s.lane.Number, now-LeaseTime.Milliseconds(), now+LeaseTime.Milliseconds()).Scan(&n); err != nil {
 		return false, fmt.Errorf("look for lanes whose instances are gone: %w", err)
 	}
 	return n > 0, nil
@@ -72,7 +74,7 @@ func (s *Store) Abandoned(ctx context.Context) (bool, error) {
 // jobs.
 func (tx *Tx) fenceDead(ctx context.Context, now int64) (*Lane, error) {
 	l := &Lane{}
-	err := tx.QueryRow(ctx, `SELECT lane, epoch, batch`+abandoned+` ORDER BY lane LIMIT 1`, tx.s.lane.Number, now-LeaseTime.Milliseconds()).Scan(&l.Number, &l.epoch, &l.batch)
+	err := tx.QueryRow(ctx, `SELECT lane, epoch, batch`+abandoned+` ORDER BY lane LIMIT 1`, tx.s.lane.Number, now-LeaseTime.Milliseconds(), now+LeaseTime.Milliseconds()).Scan(&l.Number, &l.epoch, &l.batch)
 	if err != nil {
 		return nil, err
 	}
