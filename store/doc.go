@@ -9,7 +9,9 @@
 // duplicates and gaps from what is next.
 //
 // SQLite is built in (pure Go, write-ahead log, every commit synced to disk); one
-// process at a time may have a SQLite database open.
+// process at a time may have a SQLite database open. A PostgreSQL database is shared
+// by any number of instances, each with a lane of its own; those that are gone are
+// replaced by the others ([Store.AdoptLane]).
 //
 // # Guarantees
 //
@@ -26,7 +28,9 @@
 //
 // # Concurrency
 //
-// One write transaction at a time; Begin waits. Reads through [Store.Reader] go on
+// One write transaction at a time in a store; Begin waits. Where several instances
+// share a database, a transaction that gets in the way of another's fails with
+// [ErrConflict], and is to be run again. Reads through [Store.Reader] go on
 // beside it and see the last commit. A [Tx] belongs to one goroutine.
 //
 // # Testing
