@@ -28,6 +28,9 @@ type message struct {
 	err     error                     // it cannot be decoded
 }
 
+// wanted reports whether there is something to do about it.
+func (d delivery) wanted() bool { return d.binding != nil || d.err != nil }
+
 // request is a write from outside that joins a transaction.
 type request struct {
 	ctx   context.Context

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,9 +41,11 @@ type loop struct {
 	parked     int       // records parked in known partitions
 	next       time.Time // when something is due; zero: never
 	gaps       map[string]bool
-	rest       *inputs   // of a batch that took too long for one transaction
-	held       time.Time // when the last transaction committed
-	counted    time.Time // when parked records were counted because they were too many
+	rest       *inputs    // of a batch that took too long for one transaction
+	kept       time.Time  // when the last transaction committed
+	held       []delivery // nobody here wants them; handled with what comes next
+	holding    time.Time  // since when
+	counted    time.Time  // when parked records were counted because they were too many
 
 	mu       sync.Mutex
 	first    map[event.Partition]int64 // where partitions without a position begin
@@ -109,7 +112,7 @@ func (l *loop) run(ctx, hard context.Context, drained func() bool) error {
 // beat reports whether it is time to say that the lane is still held, where others
 // could take it.
 func (l *loop) beat() bool {
-	return l.db.Load().Shared() && time.Since(l.held) >= store.LeaseTime/3
+	return l.db.Load().Shared() && time.Since(l.kept) >= store.LeaseTime/3
 }
 
 // keep says that the lane is still held, if it is time to: for where the loop waits.
@@ -119,7 +122,7 @@ func (l *loop) keep(ctx context.Context) error {
 	}
 	err := l.db.Load().Update(ctx, func(*store.Tx) error { return nil })
 	if err == nil {
-		l.held = time.Now()
+		l.kept = time.Now()
 	}
 	return err
 }
@@ -178,7 +181,30 @@ func (l *loop) gather(ctx, hard context.Context) (*inputs, error) {
 			l.next = time.Now().Add(time.Second)
 		}
 	}
+	l.hold(ctx, in)
 	return in, nil
+}
+
+// holdFor is how long records that nobody here wants may wait for a transaction.
+const holdFor = time.Second
+
+// hold keeps records that nobody here wants back until there is something to do with
+// which their positions are stored as well: alone they are not worth a transaction.
+func (l *loop) hold(ctx context.Context, in *inputs) {
+	if len(l.held) > 0 {
+		in.deliveries = append(l.held, in.deliveries...)
+	} else {
+		l.holding = time.Now()
+	}
+	l.held = nil
+	if ctx.Err() != nil || len(in.deliveries) == 0 || len(in.deliveries) >= l.s.cfg.Batch || time.Since(l.holding) >= holdFor ||
+		len(in.requests)+len(in.completions)+len(in.due)+len(in.parked) > 0 || slices.ContainsFunc(in.deliveries, delivery.wanted) {
+		return
+	}
+	for i := range in.deliveries {
+		in.deliveries[i].Record = event.Record{} // what it was read with can go
+	}
+	l.held, in.deliveries = in.deliveries, nil
 }
 
 // await waits until there is something to do, and takes it.
@@ -221,6 +247,9 @@ func (l *loop) idle(ctx context.Context) time.Duration {
 	}
 	if l.stalled.Load() != nil {
 		d = min(d, recountEvery)
+	}
+	if len(l.held) > 0 {
+		d = min(d, max(0, holdFor-time.Since(l.holding)))
 	}
 	if ctx.Err() != nil {
 		d = min(d, 5*time.Millisecond)

@@ -140,7 +140,7 @@ func (l *loop) committed(in *inputs, b *batch, done store.Committed) {
 			l.parked += n
 		}
 	}
-	l.held = b.tx.Now()
+	l.kept = b.tx.Now()
 	l.mark(b)
 	l.workers.release(b.finished)
 	for _, j := range done.Jobs {
