@@ -41,8 +41,8 @@ func TestWithoutGuard(t *testing.T) {
 // TestGuards switches each guard off, and shows that some of 1000 seeds fail without
 // it; the same seed passes with it.
 func TestGuards(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs hundreds of worlds")
+	if testing.Short() || os.Getenv("TUTTI_SEEDS") == "" {
+		t.Skip("it runs hundreds of worlds, for minutes: TUTTI_SEEDS=1000 asks for it")
 	}
 	for _, guard := range []service.Guard{
 		service.GuardDuplicates, service.GuardGaps, service.GuardAgain, service.GuardFirst, service.GuardResend, service.GuardChecks, service.GuardKeys,
