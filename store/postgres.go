@@ -245,7 +245,7 @@ func (p *postgres) read(ctx context.Context, query string, args []any) (Rows, er
 	if err := storable(args); err != nil {
 		return nil, err
 	}
-	rows, err := p.pool.Query(ctx, query, args...) //nolint:sqlclosecheck // the caller's, who closes them
+	rows, err := p.pool.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

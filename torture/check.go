@@ -86,7 +86,7 @@ func (r *run) ended(ctx context.Context) (e ends, err error) {
 
 // end waits until an order has ended, and returns how.
 func (r *run) end(ctx context.Context, id string, total int64) (string, error) {
-	last := "no answer"
+	var last string
 	for n := 0; ; n++ {
 		doors := r.site.doors["order"]
 		text, err := ask(ctx, r.load.client, http.MethodGet, doors[n%len(doors)]+"/orders/"+id, "", nil)

@@ -90,7 +90,7 @@ func TestWrongCalls(t *testing.T) {
 // wrong returns the command that was called wrongly.
 func wrong(err error) string {
 	for ; err != nil; err = errors.Unwrap(err) {
-		if u, ok := err.(interface{ Command() string }); ok { //nolint:errorlint // each error of the chain is looked at
+		if u, ok := err.(interface{ Command() string }); ok {
 			return u.Command()
 		}
 	}
