@@ -148,12 +148,12 @@ func rows(t *testing.T, s *service.Service) map[string]int {
 // eventually waits until a condition holds.
 func eventually(t *testing.T, s *service.Service, what string, ok func() bool) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 { // a minute: machines may be slow
 		if ok() {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	parked, _ := s.Parked(t.Context(), store.Selection{})
-	t.Fatalf("not in 10 s: %s; status %+v; parked %+v", what, s.Status(), parked)
+	t.Fatalf("not in a minute: %s; status %+v; parked %+v", what, s.Status(), parked)
 }

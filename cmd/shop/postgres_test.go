@@ -31,7 +31,7 @@ func TestShopOverPostgres(t *testing.T) {
 		t.Errorf("after a kill the order is %s, want confirmed", got)
 	}
 	s.stop()
-	verified(t, append(args, "--settled")...)
+	verified(t, args...) // a mail may be under way
 }
 
 // TestReplayOverPostgres replays orders, and ends as on SQLite.
