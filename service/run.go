@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -72,8 +73,8 @@ type running struct {
 	kill     context.CancelCauseFunc
 	db       *store.Store
 	lane     *store.Lane
-	consumer *kafka.Consumer
-	left     bool // the loop does not end: what it uses stays open
+	consumer atomic.Pointer[kafka.Consumer] // nil: nothing is read
+	left     bool                           // the loop does not end: what it uses stays open
 }
 
 // open opens the database, topics and connections, and checks that database and
@@ -109,12 +110,7 @@ func (r *running) open(ctx context.Context) (err error) {
 	}
 	l.db.Store(r.db)
 	l.next = time.Now() // jobs and parked records may be due
-	if topics := s.subscribed(); len(topics) > 0 {
-		r.consumer, err = s.cfg.bus.Join(kafka.Membership{
-			Group: s.name, Instance: lane.Name, Topics: topics, Start: l.start, Lost: l.lose,
-		})
-	}
-	return err
+	return r.join()
 }
 
 // compare makes the topics that there are not, and finds out whether database and
@@ -190,8 +186,8 @@ func (r *running) run(ctx context.Context) error {
 	sending, stopSending := context.WithCancel(r.hard)
 	defer stopSending()
 	wg.Go(func() { l.relay.run(sending) })
-	if r.consumer != nil {
-		start(func() error { return l.fetch(reading, r.consumer) })
+	if r.consumer.Load() != nil {
+		start(func() error { return r.read(reading) })
 	}
 	start(func() error { return r.watchTopics(reading) })
 	start(func() error { return r.adopt(reading) })
@@ -279,13 +275,13 @@ func (r *running) leave(looping <-chan error) error {
 
 // close ends connections; after a crash as abruptly as the crash would.
 func (r *running) close() {
-	if r.consumer != nil {
+	if c := r.consumer.Load(); c != nil {
 		if r.hard.Err() == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-			r.consumer.Close(ctx)
+			c.Close(ctx)
 			cancel()
 		} else {
-			r.consumer.Kill()
+			c.Kill()
 		}
 	}
 	if relay := r.s.loop.relay; relay != nil {
@@ -342,8 +338,8 @@ func (r *running) commit(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	l := r.s.loop
-	if next := l.changed(); len(next) > 0 && r.consumer != nil {
-		if !r.consumer.Commit(ctx, next) {
+	if next := l.changed(); len(next) > 0 && r.consumer.Load() != nil {
+		if !r.consumer.Load().Commit(ctx, next) {
 			l.untold(next)
 		}
 	}
