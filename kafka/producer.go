@@ -38,7 +38,9 @@ func (p *Producer) Send(ctx context.Context, to event.Partition, r event.Record,
 		headers[i] = kgo.RecordHeader(h)
 	}
 	record := &kgo.Record{Topic: to.Topic, Partition: to.Number, Key: r.Key, Value: r.Value, Headers: headers}
-	p.client.Produce(ctx, record, func(r *kgo.Record, err error) { done(r.Offset, err) })
+	// The client tries a record whose context has ended, but which may have been
+	// written, again and again without a pause. It ends with the producer instead.
+	p.client.Produce(context.WithoutCancel(ctx), record, func(r *kgo.Record, err error) { done(r.Offset, err) })
 }
 
 // Flush waits until all that was handed over is acknowledged or has failed.
