@@ -68,7 +68,7 @@ var failedSeed = regexp.MustCompile(`(?:FAIL: TestWithoutGuard/seed=|=== RUN +Te
 // firstFailure runs seeds without a guard until one fails, and returns its number and
 // the output, in part.
 func firstFailure(t *testing.T, guard service.Guard) (seed, out string) {
-	run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWithoutGuard$", "-test.v")
+	run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestWithoutGuard$", "-test.v", "-test.timeout=4m") // a world may come to a standstill too
 	run.Env = append(os.Environ(), withoutVariable+"="+string(guard))
 	raw, err := run.CombinedOutput()
 	out = string(raw)
