@@ -96,7 +96,7 @@ type writerFunc func([]byte) (int, error)
 
 func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
 
-const patience = 60 * time.Second // with anything: the machine may be busy
+const patience = 3 * time.Minute
 
 // wait waits until the process has ended, and returns its exit code.
 func (p *process) wait() int {
