@@ -48,6 +48,8 @@ var rules = []rule{
 		"jobs are recorded in a transaction; who runs them is not their business"},
 	{"service", []string{"event", "job", "kafka", "problem", "store", "internal/*"},
 		"the one place where bus and database meet"},
+	{"saga", []string{"event", "job", "problem", "service", "store", "internal/*"},
+		"a saga is handlers, jobs and tables of a service, and nothing that a service of ours could not have"},
 	{"tuttitest", []string{"event", "job", "kafka", "problem", "service", "store", "internal/*"},
 		"the world for tests is built of what users have"},
 

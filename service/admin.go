@@ -39,7 +39,39 @@ func AdminOf(services ...*Service) http.Handler {
 	} {
 		a.mux.HandleFunc(pattern, a.serve(h))
 	}
+	added := map[string]bool{}
+	for _, s := range services {
+		for _, o := range s.operators {
+			if !added[o.pattern] { // two services may use the same part
+				a.mux.HandleFunc(o.pattern, a.serve(func(s *Service, w http.ResponseWriter, r *http.Request) error { return s.operate(o.pattern, w, r) }))
+				added[o.pattern] = true
+			}
+		}
+	}
 	return problem.Mux(a.mux)
+}
+
+// operatorRoute is a route of the admin interface that a part of the service adds.
+type operatorRoute struct {
+	pattern string
+	handle  HandlerFunc
+}
+
+// HandleAdmin serves operators at METHOD /services/NAME/PATH on the admin interface,
+// where PATH is what follows in the pattern "METHOD /PATH": see [AdminOf].
+func (s *Service) HandleAdmin(pattern string, h HandlerFunc) {
+	method, path, _ := strings.Cut(pattern, " ")
+	s.operators = append(s.operators, operatorRoute{method + " /services/{name}" + path, h})
+}
+
+// operate serves a route that HandleAdmin added.
+func (s *Service) operate(pattern string, w http.ResponseWriter, r *http.Request) error {
+	for _, o := range s.operators {
+		if o.pattern == pattern {
+			return o.handle(w, r)
+		}
+	}
+	return problem.NotFound("service %s has no %s", s.name, r.URL.Path)
 }
 
 type administration struct {

@@ -97,6 +97,17 @@ func (r *running) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	for _, part := range s.parts {
+		if err := r.db.MigrateFor(ctx, part.Name, part.Migrations); err != nil {
+			return err
+		}
+		if part.Check == nil {
+			continue
+		}
+		if err := part.Check(ctx, r.db); err != nil {
+			return err
+		}
+	}
 	if err := r.reach(ctx, func() error { return r.compare(ctx) }); err != nil {
 		return err
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -29,6 +31,8 @@ type Service struct {
 	jobs       map[string]job.Binding
 	mux        *http.ServeMux
 	background []func(ctx context.Context) error
+	parts      []Part
+	operators  []operatorRoute
 
 	byType  map[typeID][]*event.Binding[*store.Tx] // set by Run
 	loop    *loop
@@ -96,6 +100,33 @@ func (s *Service) BindJob(b job.Binding) {
 		panic(fmt.Sprintf("service %s: two handlers for job %s", s.name, b.Kind))
 	}
 	s.jobs[b.Kind] = b
+}
+
+// Part is what a package brings that keeps tables of its own in the services that use
+// it.
+type Part struct {
+	// Name is the part's, in the record of migrations.
+	Name string
+	// Migrations are the part's tables: see [Service.Migrations].
+	Migrations fs.FS
+	// Check, if set, looks at what is stored before anything runs. Its error keeps the
+	// service from starting.
+	Check func(ctx context.Context, db *store.Store) error
+}
+
+// Uses adds a part to the service.
+func (s *Service) Uses(p Part) { s.parts = append(s.parts, p) }
+
+// Publishes lists the contracts that the service publishes.
+func (s *Service) Publishes() []event.Contract { return slices.Collect(maps.Keys(s.publishes)) }
+
+// Handles lists the contracts that the service has handlers for.
+func (s *Service) Handles() []event.Contract {
+	var out []event.Contract
+	for _, b := range s.bindings {
+		out = append(out, b.Contract)
+	}
+	return out
 }
 
 // Go runs fn beside the loop until the service stops. If it returns an error, the

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/bulk"
 )
 
 // Job is work that waits to be done outside a transaction, or a timer that waits
@@ -97,6 +98,18 @@ func (tx *Tx) RemoveJob(ctx context.Context, kind, id string) (bool, error) {
 		tx.jobs = append(tx.jobs, &jobChange{Job: Job{Kind: kind, ID: id}, removed: true})
 	}
 	return n == 1, nil
+}
+
+// DropJobs takes back timers of a kind, whether they are there or not: many by few
+// statements. Jobs that workers may have are taken back by [Tx.RemoveJob].
+func (tx *Tx) DropJobs(ctx context.Context, kind string, ids []string) error {
+	for piece := range bulk.Chunks(ids) {
+		err := tx.Exec(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id IN (`+bulk.Params(2, len(piece))+`)`, bulk.Args([]any{kind}, piece)...)
+		if err != nil {
+			return fmt.Errorf("drop %d jobs %s: %w", len(piece), kind, err)
+		}
+	}
+	return nil
 }
 
 // FinishJob deletes a job as it was read, and reports whether it was there: one of

@@ -143,11 +143,17 @@ type migration struct {
 // is an error. What is meant for one kind of database only stands in a comment that
 // names it: /* sqlite: WITHOUT ROWID */ or /* postgres: … */.
 func (s *Store) Migrate(ctx context.Context, files fs.FS) error {
+	return s.MigrateFor(ctx, "service", files)
+}
+
+// MigrateFor is [Store.Migrate] for a part of the service that keeps tables of its
+// own, and numbers its migrations by itself.
+func (s *Store) MigrateFor(ctx context.Context, part string, files fs.FS) error {
 	steps, err := readMigrations(files)
 	if err != nil {
 		return fmt.Errorf("read migrations of %s: %w", s.cfg.Owner, err)
 	}
-	err = s.alone(ctx, func(tx *Tx) error { return tx.migrate(ctx, "service", steps) })
+	err = s.alone(ctx, func(tx *Tx) error { return tx.migrate(ctx, part, steps) })
 	if err != nil {
 		return fmt.Errorf("migrate database of %s: %w", s.cfg.Owner, err)
 	}

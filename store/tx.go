@@ -24,6 +24,7 @@ type Tx struct {
 
 	out  []pending
 	jobs []*jobChange // what is added is handed to workers after the commit
+	then []func()     // to be called after the commit
 	done bool
 }
 
@@ -131,6 +132,21 @@ func (tx *Tx) Affected(ctx context.Context, query string, args ...any) (int64, e
 	return tx.s.db.exec(ctx, query, args)
 }
 
+// Expect runs a statement that has to change n rows: where it does not, the
+// transaction fails with otherwise, here or, where statements are pipelined, at the
+// next query or the commit. An otherwise that wraps [ErrConflict] has the transaction
+// run again.
+func (tx *Tx) Expect(ctx context.Context, n int, otherwise error, query string, args ...any) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return tx.s.db.expect(ctx, query, args, n, otherwise)
+}
+
+// AfterCommit has fn called once the transaction has committed, on the goroutine
+// that committed it. What a savepoint undoes takes its calls back.
+func (tx *Tx) AfterCommit(fn func()) { tx.then = append(tx.then, fn) }
+
 // Query runs a query that sees what this transaction has written.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	if err := ctx.Err(); err != nil {
@@ -165,7 +181,7 @@ func (tx *Tx) Append(m event.Outgoing) error {
 // fn is returned as it is; broken says that the transaction itself failed and can
 // only be rolled back: also where fn failed because of [ErrUnavailable].
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) (err error, broken error) {
-	out, jobs := len(tx.out), len(tx.jobs)
+	out, jobs, then := len(tx.out), len(tx.jobs), len(tx.then)
 	if err := tx.s.db.savepoint(ctx); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
@@ -175,7 +191,7 @@ func (tx *Tx) Savepoint(ctx context.Context, fn func() error) (err error, broken
 	if err == nil {
 		return nil, nil
 	}
-	tx.out, tx.jobs = tx.out[:out], tx.jobs[:jobs]
+	tx.out, tx.jobs, tx.then = tx.out[:out], tx.jobs[:jobs], tx.then[:then]
 	if back := tx.s.db.undo(context.WithoutCancel(ctx)); back != nil {
 		return err, fmt.Errorf("roll back to savepoint: %w", back)
 	}
@@ -259,6 +275,9 @@ func (tx *Tx) Commit(ctx context.Context, b Books) (Committed, error) {
 	c.Jobs = added(tx.jobs)
 	tx.done = true
 	tx.s.tx.Unlock()
+	for _, fn := range tx.then {
+		fn()
+	}
 	return c, nil
 }
 

@@ -1,0 +1,268 @@
+package saga
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/service"
+)
+
+// Check says everything that cannot be right in the definition: parts without a name or
+// with one that another has; parts that are never reached; steps that cannot be undone
+// although a later one can fail; steps that can fail after the pivot; replies to what
+// nobody asked; and replies of which two parts that run side by side wait for the same.
+func (d *Definition[S]) Check() error {
+	p := d.p
+	faults := slices.Clone(p.faults)
+	add := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	if !validName(p.name) || len(p.name) > 200 {
+		add("its name is %q, want letters, digits, dots and dashes", p.name)
+	}
+	if p.version < 1 {
+		add("its version is %d, want 1 or more", p.version)
+	}
+	if len(p.root.children) == 0 {
+		add("it has no parts")
+	}
+	for v := range p.from {
+		if v < 1 || v >= p.version {
+			add("instances of version %d cannot become ones of version %d", v, p.version)
+		}
+	}
+	c := checker{add: add}
+	c.walk(p.root)
+	c.undo()
+	if len(faults) == 0 {
+		return nil
+	}
+	slices.Sort(faults)
+	return fmt.Errorf("saga %s: %s", p.title(), strings.Join(faults, "; "))
+}
+
+func validName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r)
+	})
+}
+
+type checker struct {
+	add  func(format string, args ...any)
+	flow []*node // parts in the order in which they may run
+}
+
+// walk looks at parts by themselves, and at what is reached. It reports whether what
+// follows n can be reached.
+func (c *checker) walk(n *node) bool {
+	if n.kind != sequence {
+		c.part(n)
+	}
+	switch n.kind {
+	case sequence:
+		for i, child := range n.children {
+			if !c.walk(child) && i < len(n.children)-1 {
+				c.add("%s is never reached, because %s always fails", labelOf(n.children[i+1]), labelOf(child))
+				return false
+			}
+		}
+		return len(n.children) == 0 || c.goesOn(n.children[len(n.children)-1])
+	case parallel:
+		c.ambiguous(n)
+		for _, child := range n.children {
+			c.walk(child)
+		}
+	case choice, loop:
+		for _, child := range n.children {
+			c.walk(child)
+		}
+	}
+	return c.goesOn(n)
+}
+
+// goesOn reports whether a part can succeed.
+func (c *checker) goesOn(n *node) bool {
+	switch n.kind {
+	case fail:
+		return false
+	case step, wait:
+		return n.kind == step && len(n.replies) == 0 || n.otherwise != nil || slices.ContainsFunc(n.replies, func(r *reply) bool { return r.means == succeeded })
+	case decision:
+		return n.otherwise != nil || slices.ContainsFunc(n.options, func(o option) bool { return !o.refuses })
+	case choice:
+		return len(n.children) == 1 || slices.ContainsFunc(n.children, c.goesOn)
+	case sequence, parallel:
+		return !slices.ContainsFunc(n.children, func(n *node) bool { return !c.goesOn(n) })
+	}
+	return true
+}
+
+// labelOf is what to call a part, or the first named one within it.
+func labelOf(n *node) string {
+	for n.name == "" && len(n.children) > 0 {
+		n = n.children[0]
+	}
+	return fmt.Sprintf("%q", n.name)
+}
+
+// part checks one part.
+func (c *checker) part(n *node) {
+	c.flow = append(c.flow, n)
+	if n.name == "" || len(n.name) > 100 || strings.ContainsAny(n.name, "[]") || strings.ContainsFunc(n.name, unicode.IsControl) {
+		c.add("a part is called %q, want 1 to 100 characters without brackets", n.name)
+	}
+	switch n.kind {
+	case step:
+		if n.send == nil && len(n.replies) > 0 {
+			c.add("%q has replies, but sends nothing: nobody will answer", n.name)
+		}
+		if n.undo != nil && len(n.undo.replies) > 0 && !slices.ContainsFunc(n.undo.replies, func(r *reply) bool { return r.means == succeeded }) {
+			c.add("the undo of %q can only fail: it has no Done", n.name)
+		}
+	case wait:
+		if len(n.replies) == 0 {
+			c.add("%q waits for no event", n.name)
+		}
+	case decision:
+		if len(n.options) == 0 {
+			c.add("%q has no options to choose from", n.name)
+		}
+	case loop:
+		if n.most < 1 || n.most > 10_000 {
+			c.add("%q runs at most %d times, want 1 to 10000", n.name, n.most)
+		}
+	case parallel:
+		if len(n.children) < 2 {
+			c.add("%q has %d branches, want 2 or more", n.name, len(n.children))
+		}
+	}
+	if n.within < 0 || n.attempts < 0 || n.backoff < 0 {
+		c.add("%q has a negative time or number of attempts", n.name)
+	}
+	if n.otherwise != nil && n.kind != wait && n.kind != decision {
+		c.add("%q has an Otherwise, which is for waits and decisions", n.name)
+	}
+	if (n.pivot || n.harmless) && n.kind != step {
+		c.add("%q is marked as a step, and is none", n.name)
+	}
+}
+
+// ambiguous finds branches that wait for the same.
+func (c *checker) ambiguous(n *node) {
+	seen := map[contractID]string{}
+	for _, branch := range n.children {
+		mine := map[contractID]string{}
+		branch.each(func(n *node) {
+			for _, r := range n.replies {
+				mine[idOf(r.contract)] = n.name
+			}
+			if n.undo != nil {
+				for _, r := range n.undo.replies {
+					mine[idOf(r.contract)] = n.name
+				}
+			}
+		})
+		for id, name := range mine {
+			if other, twice := seen[id]; twice {
+				c.add("%q and %q run side by side and both wait for %s/%d: which is meant?", other, name, id.typ, id.version)
+			}
+			seen[id] = name
+		}
+	}
+}
+
+func (n *node) each(fn func(*node)) {
+	fn(n)
+	for _, c := range n.children {
+		c.each(fn)
+	}
+}
+
+// undo finds steps that cannot be undone although they may have to be.
+func (c *checker) undo() {
+	var passed *node // the pivot
+	for i, n := range c.flow {
+		if passed != nil && canBeRefused(n) {
+			c.add("%q can fail after the pivot %q, when nothing can be undone any more", n.name, passed.name)
+		}
+		if n.pivot && passed == nil {
+			passed = n
+		}
+		if passed != nil || n.kind != step || n.send == nil || n.undo != nil || n.harmless {
+			continue
+		}
+		later := slices.IndexFunc(c.flow[i+1:], canFail)
+		switch {
+		case n.looped:
+			c.add("%q is in a loop and has no Undo, although a later iteration can fail (say NothingToUndo if it leaves nothing behind)", n.name)
+		case later >= 0:
+			c.add("%q has no Undo, although %q can fail after it (say NothingToUndo if it leaves nothing behind)", n.name, c.flow[i+1+later].name)
+		case n.timesOut():
+			c.add("%q has no Undo, although its outcome may be unknown when it is given up (say NothingToUndo, or Attempts(0))", n.name)
+		}
+	}
+}
+
+func (n *node) timesOut() bool {
+	return n.kind == step && len(n.replies) > 0 && n.within > 0 && n.attempts > 0
+}
+
+// canBeRefused reports whether a part can fail by itself, and not only by being late.
+func canBeRefused(n *node) bool {
+	refuses := func(r *reply) bool { return r.means == refused }
+	switch n.kind {
+	case fail, sub:
+		return true
+	case decision:
+		return slices.ContainsFunc(n.options, func(o option) bool { return o.refuses }) || n.within > 0 && n.otherwise == nil
+	case wait:
+		return slices.ContainsFunc(n.replies, refuses) || n.within > 0 && n.otherwise == nil
+	}
+	return slices.ContainsFunc(n.replies, refuses)
+}
+
+func canFail(n *node) bool {
+	return canBeRefused(n) || n.timesOut() || n.kind == loop
+}
+
+// CheckAnswers finds commands that none of some services handles, and replies that none
+// of them publishes: what would be waited for in vain. It is for programs and tests that
+// have all services at hand.
+func CheckAnswers(services []*service.Service, sagas ...Saga) error {
+	published, handled := map[contractID]bool{}, map[contractID]bool{}
+	for _, s := range services {
+		for _, c := range s.Publishes() {
+			published[idOf(c)] = true
+		}
+		for _, c := range s.Handles() {
+			handled[idOf(c)] = true
+		}
+	}
+	var errs []error
+	for _, saga := range sagas {
+		p := saga.compiled()
+		for _, c := range p.commands() {
+			if c.contract.Kind == event.KindCommand && !handled[idOf(c.contract)] {
+				errs = append(errs, fmt.Errorf("saga %s sends %s, which nobody handles", p.title(), c.contract))
+			}
+		}
+		for _, r := range p.replies() {
+			if !published[idOf(r.contract)] {
+				errs = append(errs, fmt.Errorf("saga %s waits for %s, which nobody publishes", p.title(), r.contract))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// knows reports parts that an instance has reached and that the plan has not.
+func (p *plan) knows(marks []mark) error {
+	for _, m := range marks {
+		if p.nodes[nameOf(m.Path)] == nil && m.Is != undone && m.Is != void && m.Is != skipped {
+			return fmt.Errorf("it has reached %q, which version %d does not have", m.Path, p.version)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package saga
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+)
+
+// Status is how an instance stands.
+type Status string
+
+// An instance runs, or is being compensated, until it is completed or compensated.
+// Meanwhile it may need a person: to decide, or because it is stuck.
+const (
+	Running      Status = "running"
+	Deciding     Status = "deciding"
+	Compensating Status = "compensating"
+	Stuck        Status = "stuck"
+	Completed    Status = "completed"
+	Compensated  Status = "compensated"
+)
+
+func (s Status) over() bool { return s == Completed || s == Compensated }
+
+// phase is how far a part of an instance is.
+type phase string
+
+const (
+	sent    phase = "sent"    // a command, not answered yet
+	pausing phase = "pausing" // until the command is sent again
+	waiting phase = "waiting" // for an event, a person, a time, another saga, or its own parts
+	done    phase = "done"
+	failed  phase = "failed"
+	unknown phase = "unknown" // a command that was not answered in time
+	void    phase = "void"    // it was waited for when the process failed
+	undoing phase = "undoing" // the undo was sent, and is not answered yet
+	resting phase = "resting" // until the undo is sent again
+	undone  phase = "undone"
+	stuck   phase = "stuck"   // it needs a person
+	skipped phase = "skipped" // a person says that it is done, or undone
+)
+
+// mark is where a part of an instance stands. Parts that were never reached have none.
+type mark struct {
+	Path  string          `json:"p"`           // the part's name, and [n] for each loop around it
+	Is    phase           `json:"s"`           //
+	Tries int             `json:"n,omitempty"` // attempts, of the command or of its undo
+	Due   int64           `json:"d,omitempty"` // ms: when something is to be done about it
+	Since int64           `json:"t"`           // ms
+	Pick  int             `json:"c,omitempty"` // the branch chosen, or the iteration, from 1
+	Note  string          `json:"w,omitempty"` // why it failed; the id of another saga
+	State json.RawMessage `json:"x,omitempty"` // as it was when it was done, in a loop
+}
+
+// nameOf cuts iterations off a path.
+func nameOf(path string) string {
+	name, _, _ := strings.Cut(path, "[")
+	return name
+}
+
+// parent says for which part of which instance a saga runs.
+type parent struct {
+	Saga string `json:"saga"`
+	ID   string `json:"id"`
+	Path string `json:"path"`
+}
+
+// signal is an event that came before anything waited for it.
+type signal struct {
+	Envelope event.Envelope  `json:"envelope"`
+	Body     json.RawMessage `json:"body"`
+}
+
+// document is what is stored of an instance as JSON.
+type document struct {
+	State   any         `json:"state"` // a pointer
+	Marks   []mark      `json:"marks"`
+	Back    bool        `json:"back,omitempty"`   // what was done is being undone
+	Pivot   bool        `json:"pivot,omitempty"`  // nothing is undone any more
+	Parent  *parent     `json:"parent,omitempty"` //
+	Signals []signal    `json:"signals,omitempty"`
+	Cause   event.Cause `json:"cause"` // of the flow, for what timers and persons lead to
+	Lines   int         `json:"lines"` // bytes of history in the row
+	Pages   int         `json:"pages,omitempty"`
+}
+
+// key names an instance.
+type key struct{ saga, id string }
+
+// instance is a run of a plan.
+type instance struct {
+	key
+	plan     *plan
+	revision int64 // as it is stored; 0: not yet
+	status   Status
+	started  int64 // ms
+	changed  int64
+	armed    int64 // when its timer is due; 0: it has none
+	reason   string
+	document
+
+	history []byte // lines added since it was read
+	was     int64  // armed, as it is stored
+	stood   Status // as it is stored
+	over    bool   // it is stored among those that are over
+	dirty   bool
+}
+
+// mark returns the mark of a path, or nil.
+func (in *instance) mark(path string) *mark {
+	for i := len(in.Marks) - 1; i >= 0; i-- {
+		if in.Marks[i].Path == path {
+			return &in.Marks[i]
+		}
+	}
+	return nil
+}
+
+// Entry is a line of an instance's history.
+type Entry struct {
+	At   time.Time `json:"at"`
+	Did  string    `json:"did"`            // as in "sent", "done", "timed out", "undone"
+	Part string    `json:"part,omitempty"` // with [n] for each loop around it
+	// Type is the contract of the command that was sent, or of the message that came.
+	Type string `json:"type,omitempty"`
+	// Event is the id of the message that led to this.
+	Event string `json:"event,omitempty"`
+	Note  string `json:"note,omitempty"`
+}
+
+// line is an entry as it is stored.
+type line struct {
+	At    int64  `json:"at"`
+	Did   string `json:"did"`
+	Part  string `json:"part,omitempty"`
+	Type  string `json:"type,omitempty"`
+	Event string `json:"event,omitempty"`
+	Note  string `json:"note,omitempty"`
+}
+
+func (l line) text() []byte {
+	b, _ := json.Marshal(l) // strings and a number: cannot fail
+	return append(b, '\n')
+}
+
+// entries reads lines of history. One that cannot be read is shown as it is.
+func entries(text string) []Entry {
+	var out []Entry
+	for s := range strings.Lines(text) {
+		var l line
+		if err := json.Unmarshal([]byte(s), &l); err != nil {
+			out = append(out, Entry{Note: strings.TrimSpace(s)})
+			continue
+		}
+		out = append(out, Entry{time.UnixMilli(l.At).UTC(), l.Did, l.Part, l.Type, l.Event, l.Note})
+	}
+	return out
+}

@@ -1,0 +1,299 @@
+package saga
+
+import (
+	"cmp"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/bulk"
+	"github.com/tutti-go/tutti/job"
+	"github.com/tutti-go/tutti/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// errMoved says that another instance of the service has changed an instance of a saga
+// since it was read. The transaction is run again.
+var errMoved = fmt.Errorf("an instance of a saga was changed meanwhile: %w", store.ErrConflict)
+
+const columns = `saga, id, version, revision, status, started, changed, reason, doc`
+
+// row is an instance as it is stored.
+type row struct {
+	instance
+	version int
+	doc     string
+}
+
+func scanLive(r store.Rows) (w row, err error) {
+	return w, r.Scan(&w.saga, &w.id, &w.version, &w.revision, &w.status, &w.started, &w.changed, &w.reason, &w.doc, &w.armed)
+}
+
+func scanDone(r store.Rows) (w row, err error) {
+	w.over = true
+	return w, r.Scan(&w.saga, &w.id, &w.version, &w.revision, &w.status, &w.started, &w.changed, &w.reason, &w.doc)
+}
+
+// instance ties what is stored to the plan that it runs by.
+func (e *Engine) instance(w row) (*instance, error) {
+	in := w.instance
+	p, err := e.planOf(in.saga, w.version)
+	if in.stood = in.status; in.over {
+		return e.past(&in, w, p), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	in.plan, in.was = p, in.armed
+	if up := p.from[w.version]; w.version != p.version && up != nil {
+		return &in, e.upgrade(&in, w, up)
+	}
+	in.State = p.newState()
+	if err := json.Unmarshal([]byte(w.doc), &in.document); err != nil {
+		return nil, fmt.Errorf("read saga %s %s: %w", in.saga, in.id, err)
+	}
+	return &in, nil
+}
+
+// past is an instance that is over. Its definition may be gone: then it has no state.
+func (e *Engine) past(in *instance, w row, p *plan) *instance {
+	in.plan = cmp.Or(p, e.current[in.saga])
+	if p != nil && p.version == w.version {
+		in.State = p.newState()
+		if json.Unmarshal([]byte(w.doc), &in.document) != nil {
+			in.document = document{}
+		}
+	}
+	return in
+}
+
+// upgrade makes an instance of an older version one of its plan's.
+func (e *Engine) upgrade(in *instance, w row, up *upgrade) error {
+	var raw struct {
+		State json.RawMessage `json:"state"`
+	}
+	err := errors.Join(json.Unmarshal([]byte(w.doc), &raw), json.Unmarshal([]byte(w.doc), &in.document))
+	if err == nil {
+		in.State, err = up.state(raw.State)
+	}
+	if err == nil {
+		err = in.plan.knows(in.Marks)
+	}
+	if err != nil {
+		return fmt.Errorf("make saga %s %s one of version %d: %w", in.saga, in.id, in.plan.version, err)
+	}
+	in.history = append(in.history, line{At: w.changed, Did: "migrated", Note: fmt.Sprintf("from version %d to %d", w.version, in.plan.version)}.text()...)
+	return nil
+}
+
+// find reads instances that are not in memory.
+func (w *work) find(saga string, ids []string) error {
+	for piece := range bulk.Chunks(ids) {
+		for _, of := range []struct {
+			table, more string
+			scan        func(store.Rows) (row, error)
+		}{{"saga_live", ", armed", scanLive}, {"saga_done", "", scanDone}} {
+			rows, err := store.Collect(w.ctx, w.tx, of.scan, `SELECT `+columns+of.more+` FROM `+of.table+` WHERE saga = $1 AND id IN (`+
+				bulk.Params(2, len(piece))+`)`, bulk.Args([]any{saga}, piece)...)
+			if err != nil {
+				return fmt.Errorf("read %d instances of saga %s: %w", len(piece), saga, err)
+			}
+			for _, r := range rows {
+				in, err := w.e.instance(r)
+				if err != nil {
+					return err
+				}
+				w.known[in.key] = in
+			}
+			if len(rows) == len(piece) {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// save stores what has changed, and what memory holds after the commit.
+func (w *work) save() error {
+	var stopped []string
+	for _, in := range w.changed {
+		if err := w.arm(in, &stopped); err != nil {
+			return err
+		}
+		doc, err := w.encode(in)
+		if err != nil {
+			return err
+		}
+		if err := w.write(in, doc); err != nil {
+			return fmt.Errorf("store saga %s %s: %w", in.saga, in.id, err)
+		}
+	}
+	if err := w.tx.DropJobs(w.ctx, timer{}.JobType(), stopped); err != nil {
+		return err
+	}
+	for _, in := range w.changed {
+		in.revision++
+		in.history, in.dirty, in.was, in.stood, in.over = nil, false, in.armed, in.status, in.status.over()
+	}
+	if changed := w.changed; len(changed) > 0 {
+		w.tx.AfterCommit(func() { w.e.cache.put(changed) })
+	}
+	return nil
+}
+
+const (
+	maxDocument = 512 << 10 // bytes
+	pageSize    = 16 << 10  // bytes of history that a row holds
+)
+
+func (w *work) encode(in *instance) (string, error) {
+	in.changed = w.now
+	in.Lines += len(in.history)
+	doc, err := json.Marshal(&in.document)
+	if err == nil && len(doc) > maxDocument {
+		err = event.Reject(fmt.Errorf("its state is %d bytes long, want at most %d", len(doc), maxDocument))
+	}
+	if err != nil {
+		return "", fmt.Errorf("store saga %s %s: %w", in.saga, in.id, err)
+	}
+	return string(doc), nil
+}
+
+func (w *work) write(in *instance, doc string) error {
+	next := in.revision + 1
+	switch {
+	case in.over && in.status == in.stood: // something came late
+		return w.tx.Exec(w.ctx, `UPDATE saga_done SET history = history || $1 WHERE saga = $2 AND id = $3 AND LENGTH(history) < $4`,
+			string(in.history), in.saga, in.id, maxStrays)
+	case in.over && in.status.over():
+		return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_done SET revision = $1, status = $2, changed = $3, reason = $4, doc = $5, history = history || $6
+			WHERE saga = $7 AND id = $8 AND revision = $9`, next, in.status, in.changed, in.reason, doc, string(in.history), in.saga, in.id, in.revision)
+	case in.over:
+		return w.reopen(in, doc)
+	case in.revision == 0 && !in.status.over():
+		return w.tx.Expect(w.ctx, 1, errMoved, `INSERT INTO saga_live (saga, id, version, revision, status, started, changed, armed, reason, doc, history)
+			VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (saga, id) DO NOTHING`,
+			in.saga, in.id, in.plan.version, in.status, in.started, in.changed, in.armed, in.reason, doc, string(in.history))
+	case in.revision == 0:
+		return w.tx.Exec(w.ctx, `INSERT INTO saga_done (saga, id, version, revision, status, started, changed, reason, doc, history)
+			VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9)`,
+			in.saga, in.id, in.plan.version, in.status, in.started, in.changed, in.reason, doc, string(in.history))
+	case in.status.over():
+		if err := w.tx.Expect(w.ctx, 1, errMoved, `INSERT INTO saga_done (saga, id, version, revision, status, started, changed, reason, doc, history)
+			SELECT saga, id, $1, $2, $3, started, $4, $5, $6, history || $7 FROM saga_live WHERE saga = $8 AND id = $9 AND revision = $10`,
+			in.plan.version, next, in.status, in.changed, in.reason, doc, string(in.history), in.saga, in.id, in.revision); err != nil {
+			return err
+		}
+		return w.tx.Exec(w.ctx, `DELETE FROM saga_live WHERE saga = $1 AND id = $2`, in.saga, in.id)
+	}
+	if in.Lines > pageSize {
+		return w.turnPage(in)
+	}
+	return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_live SET version = $1, revision = $2, status = $3, changed = $4, armed = $5, reason = $6, doc = $7,
+		history = history || $8 WHERE saga = $9 AND id = $10 AND revision = $11`,
+		in.plan.version, next, in.status, in.changed, in.armed, in.reason, doc, string(in.history), in.saga, in.id, in.revision)
+}
+
+// turnPage moves the history that a row holds out of it, so that long histories cost no
+// more than short ones.
+func (w *work) turnPage(in *instance) error {
+	if err := w.tx.Expect(w.ctx, 1, errMoved, `INSERT INTO saga_page (saga, id, page, history)
+		SELECT saga, id, $1, history FROM saga_live WHERE saga = $2 AND id = $3 AND revision = $4`,
+		in.Pages, in.saga, in.id, in.revision); err != nil {
+		return err
+	}
+	in.Pages++
+	in.Lines = len(in.history)
+	doc, err := json.Marshal(&in.document)
+	if err != nil {
+		return err
+	}
+	return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_live SET version = $1, revision = $2, status = $3, changed = $4, armed = $5, reason = $6, doc = $7,
+		history = $8 WHERE saga = $9 AND id = $10 AND revision = $11`,
+		in.plan.version, in.revision+1, in.status, in.changed, in.armed, in.reason, string(doc), string(in.history), in.saga, in.id, in.revision)
+}
+
+// reopen takes an instance back among those that are not over.
+func (w *work) reopen(in *instance, doc string) error {
+	if err := w.tx.Expect(w.ctx, 1, errMoved, `INSERT INTO saga_live (saga, id, version, revision, status, started, changed, armed, reason, doc, history)
+		SELECT saga, id, $1, $2, $3, started, $4, $5, $6, $7, history || $8 FROM saga_done WHERE saga = $9 AND id = $10 AND revision = $11`,
+		in.plan.version, in.revision+1, in.status, in.changed, in.armed, in.reason, doc, string(in.history), in.saga, in.id, in.revision); err != nil {
+		return err
+	}
+	return w.tx.Exec(w.ctx, `DELETE FROM saga_done WHERE saga = $1 AND id = $2`, in.saga, in.id)
+}
+
+// timer is due when something of an instance is.
+type timer struct {
+	Saga string `json:"saga"`
+	ID   string `json:"id"`
+}
+
+func (timer) JobType() string { return "saga.timer" }
+
+func (k key) timer() string { return k.saga + "/" + k.id }
+
+// arm sets an instance's timer. One that is due too early stays: it is set anew when it
+// fires, so that an instance on its way pays for one timer and not for one a step.
+func (w *work) arm(in *instance, stopped *[]string) error {
+	due := in.due()
+	if in.was != 0 && (due != 0 && in.was <= due) {
+		in.armed = in.was
+		return nil
+	}
+	if in.was != 0 {
+		if due == 0 {
+			in.armed = 0
+			*stopped = append(*stopped, in.timer())
+			return nil
+		}
+		if err := w.tx.DropJobs(w.ctx, timer{}.JobType(), []string{in.timer()}); err != nil {
+			return err
+		}
+	}
+	if in.armed = due; due == 0 {
+		return nil
+	}
+	return job.At(w.ctx, w.tx, timeOf(due), in.timer(), timer{in.saga, in.id})
+}
+
+// keepEarly keeps an event for an instance that has not started.
+func (w *work) keepEarly(k key, r *reply, m event.Received) error {
+	s, err := signalOf(m)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return w.tx.Exec(w.ctx, `INSERT INTO saga_early (saga, id, event, at, signal) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (saga, id, event) DO NOTHING`,
+		k.saga, k.id, m.Source+" "+m.ID, w.now, string(text))
+}
+
+// takeEarly hands over the events that were kept for an instance.
+func (w *work) takeEarly(k key) ([]signal, error) {
+	texts, err := store.Collect(w.ctx, w.tx, func(r store.Rows) (s string, err error) { return s, r.Scan(&s) },
+		`SELECT signal FROM saga_early WHERE saga = $1 AND id = $2 ORDER BY at, event`, k.saga, k.id)
+	if err != nil || len(texts) == 0 {
+		return nil, err
+	}
+	var out []signal
+	for _, text := range texts {
+		var s signal
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			return nil, fmt.Errorf("read early event of saga %s %s: %w", k.saga, k.id, err)
+		}
+		out = append(out, s)
+	}
+	return out, w.tx.Exec(w.ctx, `DELETE FROM saga_early WHERE saga = $1 AND id = $2`, k.saga, k.id)
+}
+
+func signalOf(m event.Received) (signal, error) {
+	body, err := json.Marshal(m.Body)
+	return signal{m.Envelope, body}, err
+}
