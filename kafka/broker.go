@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -49,6 +50,7 @@ func Embed(cfg BrokerConfig) (*Broker, error) {
 	listen := net.Listen
 	if cfg.Network != nil {
 		listen = cfg.Network.Listen
+		opts = append(opts, kfake.GroupMaxSessionTimeout(24*time.Hour)) // see Config.Heartbeat
 	}
 	if cfg.Dir != "" {
 		if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {

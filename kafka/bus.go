@@ -92,6 +92,8 @@ func (b *Bus) options(id string) []kgo.Opt {
 		kgo.RetryBackoffFn(backoff),
 		kgo.DisableClientMetrics(),
 		kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.MetadataMaxAge(max(5*time.Minute, b.cfg.Heartbeat)),
+		kgo.ConnIdleTimeout(min(max(20*time.Second, b.cfg.Heartbeat), 15*time.Minute)),
 		kgo.DialTimeout(5 * time.Second),
 	}
 	switch encrypted, err := b.cfg.TLS.config(); {

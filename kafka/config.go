@@ -33,6 +33,10 @@ type Config struct {
 	// FetchWait is how long a broker may hold a request for records back if it has
 	// none; default 500 ms.
 	FetchWait time.Duration
+	// Heartbeat is how often a member of a group says that it is there; one that has
+	// not for 7.5 times as long is replaced. Default 2 s; longer ones are for tests in
+	// virtual time, in which months pass.
+	Heartbeat time.Duration
 	// Dial replaces the network, for tests.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout is how long Connect and topic creation try; default 30 s.
@@ -43,6 +47,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.FetchWait = cmp.Or(c.FetchWait, 500*time.Millisecond)
+	c.Heartbeat = cmp.Or(c.Heartbeat, 2*time.Second)
 	c.Timeout = cmp.Or(c.Timeout, 30*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -77,6 +82,7 @@ func (c Config) Validate() error {
 	check(c.MinInSync == 0 || c.Replication > 0, "MinInSync is %d, but Replication, of which it is a part, is not given", c.MinInSync)
 	check(c.MinInSync <= c.Replication || c.Replication <= 0, "MinInSync is %d, want at most Replication, which is %d", c.MinInSync, c.Replication)
 	check(c.FetchWait >= 0, "FetchWait is %v, want 0 or more", c.FetchWait)
+	check(c.Heartbeat >= 0, "Heartbeat is %v, want 0 or more", c.Heartbeat)
 	check(c.Timeout >= 0, "Timeout is %v, want 0 or more", c.Timeout)
 	if _, err := c.TLS.config(); err != nil {
 		errs = append(errs, err)

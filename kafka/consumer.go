@@ -70,9 +70,9 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 		kgo.FetchMaxBytes(8<<20),
 		kgo.FetchMaxPartitionBytes(2<<20),
 		kgo.FetchMaxWait(b.cfg.FetchWait),
-		kgo.SessionTimeout(15*time.Second),
+		kgo.SessionTimeout(b.cfg.Heartbeat*15/2),
 		kgo.RebalanceTimeout(15*time.Second),
-		kgo.HeartbeatInterval(2*time.Second),
+		kgo.HeartbeatInterval(b.cfg.Heartbeat),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 			for topic, partitions := range offsets {
 				for number := range partitions {

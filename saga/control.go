@@ -210,7 +210,10 @@ func (e *Engine) sweep(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			e.s.Logger().Warn("remove sagas that are over", "error", err)
 		}
-		pause := time.Minute
+		pause := time.Hour
+		if e.cfg.Retention > 0 {
+			pause = min(pause, max(e.cfg.Retention/60, time.Second))
+		}
 		if n == sweepMost {
 			pause = 100 * time.Millisecond
 		}

@@ -239,6 +239,9 @@ func drain[T any](from chan T, to *[]T, limit int) {
 // outbox is to be swept, or the lane to be held on to.
 func (l *loop) idle(ctx context.Context) time.Duration {
 	d := store.LeaseTime / 3
+	if !l.db.Load().Shared() { // nobody waits to hear of it
+		d = max(d, l.s.cfg.Calm)
+	}
 	if l.relay.landed() > l.swept() {
 		d = 500 * time.Millisecond
 	}

@@ -309,7 +309,7 @@ func (r *running) close() {
 // notice at the next start if log or database went back in time.
 func (r *running) report(ctx context.Context) {
 	hanging := int64(0)
-	for n := 0; sleep(ctx, time.Second); n++ {
+	for n := 0; sleep(ctx, max(time.Second, r.s.cfg.Calm)); n++ {
 		hanging = r.s.loop.watch(hanging)
 		r.commit(ctx)
 		if n%forgetEvery == forgetEvery-1 {

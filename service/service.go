@@ -189,6 +189,9 @@ type Config struct {
 	// returns an error, the service dies on the spot, without cleaning up.
 	Fault func(Point) error
 
+	// Calm, in tests in which months of virtual time pass, is the least time between
+	// looks at what seldom changes; default: as often as each needs, from a second on.
+	Calm time.Duration
 	// Seed, in tests, makes the random part of delays the same each time.
 	Seed uint64
 

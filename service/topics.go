@@ -25,7 +25,7 @@ func (r *running) watchTopics(ctx context.Context) error {
 	}
 	known := map[string][16]byte{}
 	missed := map[string]int{}
-	for len(names) > 0 && sleep(ctx, cmp.Or(r.s.cfg.hooks.look, lookAfterTopics)) {
+	for len(names) > 0 && sleep(ctx, max(cmp.Or(r.s.cfg.hooks.look, lookAfterTopics), r.s.cfg.Calm)) {
 		ids, err := r.s.cfg.bus.TopicIDs(ctx, names)
 		if err != nil {
 			continue // Kafka does not answer; others say so

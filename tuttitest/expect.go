@@ -155,7 +155,7 @@ func (w *World) ExpectRows(name, query string, want ...string) {
 // patient. It looks when nothing can happen without time passing.
 func (w *World) wait(holds func() bool) bool {
 	begin := time.Now()
-	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
+	for pause := time.Millisecond; ; pause = min(2*pause, max(time.Second, time.Since(begin)/100)) {
 		synctest.Wait()
 		if holds() {
 			return true

@@ -106,6 +106,9 @@ func (w *World) start(i *instance) error {
 		}
 	}
 	cfg.Unsynced, cfg.Seed = true, w.seed
+	if w.cfg.Calm {
+		cfg.Calm = calm
+	}
 	cfg.Logger = w.log.With("instance", i.name)
 	cfg.Fault = i.fault
 	i.svc = service.New(serviceOf(i.name), i.bus, cfg)
