@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/store"
 )
@@ -165,7 +166,7 @@ func (e *Engine) control(ctx context.Context, tx *store.Tx, o Order, do func(run
 	case o.Revision != 0 && o.Revision != in.revision:
 		return problem.Conflict("saga %s %s has changed since it was looked at", o.Saga, o.ID)
 	}
-	tx.Handling(in.Cause)
+	tx.Handling(event.Cause(in.Cause))
 	r := w.run(in)
 	if err := do(r); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -36,6 +37,7 @@ type Engine struct {
 	routes  map[contractID]*route
 	cache   cache
 	stray   atomic.Int64
+	last    int64 // number given; of the loop
 }
 
 // route is who wants messages of a contract, in how many types.
@@ -208,6 +210,14 @@ func (e *Engine) checkUpgrade(ctx context.Context, db *store.Store, saga string,
 			return errors.Join(errs[:min(len(errs), 10)]...)
 		}
 	}
+}
+
+// number returns a number for a new row: numbers ascend, so that new rows lie side by
+// side, and those of several instances of the service hardly ever meet.
+func (e *Engine) number(now int64) int64 {
+	const low = 1 << 20
+	e.last = max(e.last+1, now*low+rand.Int64N(low/2)) //nolint:gosec // no secret
+	return e.last
 }
 
 // names lists the sagas, for messages to people.

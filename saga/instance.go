@@ -3,7 +3,6 @@ package saga
 import (
 	"encoding/json"
 	"strings"
-	"time"
 
 	"github.com/tutti-go/tutti/event"
 )
@@ -75,15 +74,22 @@ type signal struct {
 
 // document is what is stored of an instance as JSON.
 type document struct {
-	State   any         `json:"state"` // a pointer
-	Marks   []mark      `json:"marks"`
-	Back    bool        `json:"back,omitempty"`   // what was done is being undone
-	Pivot   bool        `json:"pivot,omitempty"`  // nothing is undone any more
-	Parent  *parent     `json:"parent,omitempty"` //
-	Signals []signal    `json:"signals,omitempty"`
-	Cause   event.Cause `json:"cause"` // of the flow, for what timers and persons lead to
-	Lines   int         `json:"lines"` // bytes of history in the row
-	Pages   int         `json:"pages,omitempty"`
+	State   any      `json:"state"` // a pointer
+	Marks   []mark   `json:"marks"`
+	Back    bool     `json:"back,omitempty"`   // what was done is being undone
+	Pivot   bool     `json:"pivot,omitempty"`  // nothing is undone any more
+	Parent  *parent  `json:"parent,omitempty"` //
+	Signals []signal `json:"signals,omitempty"`
+	Cause   cause    `json:"cause"`           // of the flow, for what timers and persons lead to
+	Pages   int      `json:"pages,omitempty"` // of history that are not in the row
+}
+
+// cause is event.Cause as it is stored.
+type cause struct {
+	ID            string `json:"id"`
+	CorrelationID string `json:"flow,omitempty"`
+	TraceParent   string `json:"trace,omitempty"`
+	TraceState    string `json:"state,omitempty"`
 }
 
 // key names an instance.
@@ -92,6 +98,7 @@ type key struct{ saga, id string }
 // instance is a run of a plan.
 type instance struct {
 	key
+	n        int64 // of its row
 	plan     *plan
 	revision int64 // as it is stored; 0: not yet
 	status   Status
@@ -101,9 +108,12 @@ type instance struct {
 	reason   string
 	document
 
-	history []byte // lines added since it was read
+	history []byte // the page that the row holds, with what was added
+	kept    int    // bytes of it that are stored
+	event   string // of its last line
 	was     int64  // armed, as it is stored
 	stood   Status // as it is stored
+	version int    // of the plan, as it is stored
 	over    bool   // it is stored among those that are over
 	dirty   bool
 }
@@ -116,45 +126,4 @@ func (in *instance) mark(path string) *mark {
 		}
 	}
 	return nil
-}
-
-// Entry is a line of an instance's history.
-type Entry struct {
-	At   time.Time `json:"at"`
-	Did  string    `json:"did"`            // as in "sent", "done", "timed out", "undone"
-	Part string    `json:"part,omitempty"` // with [n] for each loop around it
-	// Type is the contract of the command that was sent, or of the message that came.
-	Type string `json:"type,omitempty"`
-	// Event is the id of the message that led to this.
-	Event string `json:"event,omitempty"`
-	Note  string `json:"note,omitempty"`
-}
-
-// line is an entry as it is stored.
-type line struct {
-	At    int64  `json:"at"`
-	Did   string `json:"did"`
-	Part  string `json:"part,omitempty"`
-	Type  string `json:"type,omitempty"`
-	Event string `json:"event,omitempty"`
-	Note  string `json:"note,omitempty"`
-}
-
-func (l line) text() []byte {
-	b, _ := json.Marshal(l) // strings and a number: cannot fail
-	return append(b, '\n')
-}
-
-// entries reads lines of history. One that cannot be read is shown as it is.
-func entries(text string) []Entry {
-	var out []Entry
-	for s := range strings.Lines(text) {
-		var l line
-		if err := json.Unmarshal([]byte(s), &l); err != nil {
-			out = append(out, Entry{Note: strings.TrimSpace(s)})
-			continue
-		}
-		out = append(out, Entry{time.UnixMilli(l.At).UTC(), l.Did, l.Part, l.Type, l.Event, l.Note})
-	}
-	return out
 }

@@ -22,7 +22,7 @@ func (r run) message(to *route, m event.Received) error {
 			continue
 		}
 		if by := n.open(mark, id); by != nil {
-			r.Cause = m.Cause()
+			r.Cause = cause(m.Cause())
 			return r.answer(n, mark, by, m.Envelope, to.body(by, m.Body))
 		}
 	}
@@ -72,14 +72,15 @@ func (n *node) open(m *mark, id contractID) *reply {
 // answer takes over what a part waits for.
 func (r run) answer(n *node, m *mark, by *reply, env event.Envelope, body any) error {
 	why := clip(by.apply(r.State, env, body))
-	l := line{Part: m.Path, Type: by.contract.String(), Event: env.ID, Note: why}
+	l := line{Part: m.Path, Event: env.ID, Note: why}
+	asked := n
 	back := m.Is == undoing || m.Is == resting || m.Is == stuck && r.Back
 	switch {
 	case back && by.means == succeeded:
-		l.Did = "undone"
+		l.Did, asked = "undone", n.undo
 		r.set(m, undone)
 	case back:
-		l.Did = "not undone"
+		l.Did, l.Type = "not undone", by.contract.String()
 		r.note(l)
 		r.againBack(n, m, why)
 		return r.advance()
@@ -87,13 +88,16 @@ func (r run) answer(n *node, m *mark, by *reply, env event.Envelope, body any) e
 		l.Did = "done"
 		r.complete(n, m)
 	case by.means == busy:
-		l.Did = "busy"
+		l.Did, l.Type = "busy", by.contract.String()
 		r.note(l)
 		r.again(n, m, why)
 		return r.advance()
 	default:
 		l.Did = "failed"
 		r.giveUp(m, n.name+": "+why)
+	}
+	if n.kind != step || asked.only(by.means) == "" {
+		l.Type = by.contract.String()
 	}
 	r.note(l)
 	return r.advance()
@@ -137,7 +141,7 @@ func (r run) cancel(by *reply, env event.Envelope, body any) error {
 	case r.Back:
 		l.Did = "late"
 	default:
-		r.reason, r.Cause = why, env.Cause()
+		r.reason, r.Cause = why, cause(env.Cause())
 		r.note(l)
 		r.turnBack()
 		return r.advance()
@@ -148,7 +152,7 @@ func (r run) cancel(by *reply, env event.Envelope, body any) error {
 
 // stray records a message that nothing waits for.
 func (r run) stray(to *route, env event.Envelope) error {
-	if r.Lines+len(r.history) > maxStrays {
+	if r.Pages*pageSize+len(r.history) > maxStrays {
 		r.w.e.stray.Add(1)
 		return nil
 	}

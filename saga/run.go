@@ -28,8 +28,15 @@ const (
 
 // note writes a line of history.
 func (r run) note(l line) {
-	l.At = r.w.now
-	r.history = append(r.history, l.text()...)
+	at := r.w.now
+	if len(r.history) > 0 && !r.over { // of those that are over, the time of the last line is not known
+		at -= r.changed
+	}
+	r.history = l.write(r.history, at, r.event)
+	r.changed = r.w.now
+	if l.Event != "" {
+		r.event = l.Event
+	}
 	r.w.touch(r.instance)
 }
 
@@ -263,7 +270,7 @@ func (r run) ask(n *node, m *mark) (outcome, error) {
 	if m.Tries > 1 {
 		did = "sent again"
 	}
-	r.note(line{Did: did, Part: m.Path, Type: n.send.contract.String(), Event: r.w.tx.Cause().ID})
+	r.note(line{Did: did, Part: m.Path, Event: r.w.tx.Cause().ID})
 	if len(n.replies) == 0 {
 		r.complete(n, m)
 		return ready, nil
@@ -332,7 +339,7 @@ func (r run) startChild(n *node, path string) (outcome, error) {
 		return broken, nil
 	}
 	r.note(line{Did: "started saga", Part: path, Type: n.child.plan.title(), Note: id})
-	in := r.w.create(n.child.plan, id, state, r.Cause)
+	in := r.w.create(n.child.plan, id, state, event.Cause(r.Cause))
 	in.Parent = &parent{r.saga, r.id, path}
 	return waits, r.w.begin(in, line{Note: "for " + r.saga + " " + r.id})
 }

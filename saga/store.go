@@ -20,22 +20,28 @@ var migrations embed.FS
 // since it was read. The transaction is run again.
 var errMoved = fmt.Errorf("an instance of a saga was changed meanwhile: %w", store.ErrConflict)
 
-const columns = `saga, id, version, revision, status, started, changed, reason, doc`
+const columns = `n, saga, id, version, revision, status, started, changed, reason, doc, history`
 
 // row is an instance as it is stored.
 type row struct {
 	instance
-	version int
-	doc     string
+	doc string
+}
+
+func (w *row) columns() []any {
+	return []any{&w.n, &w.saga, &w.id, &w.version, &w.revision, &w.status, &w.started, &w.changed, &w.reason, &w.doc, &w.history}
 }
 
 func scanLive(r store.Rows) (w row, err error) {
-	return w, r.Scan(&w.saga, &w.id, &w.version, &w.revision, &w.status, &w.started, &w.changed, &w.reason, &w.doc, &w.armed)
+	err = r.Scan(append(w.columns(), &w.armed)...)
+	w.kept = len(w.history)
+	return w, err
 }
 
 func scanDone(r store.Rows) (w row, err error) {
-	w.over = true
-	return w, r.Scan(&w.saga, &w.id, &w.version, &w.revision, &w.status, &w.started, &w.changed, &w.reason, &w.doc)
+	err = r.Scan(w.columns()...)
+	w.over, w.kept = true, len(w.history)
+	return w, err
 }
 
 // instance ties what is stored to the plan that it runs by.
@@ -86,7 +92,7 @@ func (e *Engine) upgrade(in *instance, w row, up *upgrade) error {
 	if err != nil {
 		return fmt.Errorf("make saga %s %s one of version %d: %w", in.saga, in.id, in.plan.version, err)
 	}
-	in.history = append(in.history, line{At: w.changed, Did: "migrated", Note: fmt.Sprintf("from version %d to %d", w.version, in.plan.version)}.text()...)
+	in.history = line{Did: "migrated", Note: fmt.Sprintf("from version %d to %d", w.version, in.plan.version)}.write(in.history, 0, "")
 	return nil
 }
 
@@ -137,7 +143,7 @@ func (w *work) save() error {
 	}
 	for _, in := range w.changed {
 		in.revision++
-		in.history, in.dirty, in.was, in.stood, in.over = nil, false, in.armed, in.status, in.status.over()
+		in.dirty, in.was, in.stood, in.version, in.over, in.kept = false, in.armed, in.status, in.plan.version, in.status.over(), len(in.history)
 	}
 	if changed := w.changed; len(changed) > 0 {
 		w.tx.AfterCommit(func() { w.e.cache.put(changed) })
@@ -151,8 +157,11 @@ const (
 )
 
 func (w *work) encode(in *instance) (string, error) {
-	in.changed = w.now
-	in.Lines += len(in.history)
+	if in.kept > pageSize && !in.over {
+		if err := w.turnPage(in); err != nil {
+			return "", err
+		}
+	}
 	doc, err := json.Marshal(&in.document)
 	if err == nil && len(doc) > maxDocument {
 		err = event.Reject(fmt.Errorf("its state is %d bytes long, want at most %d", len(doc), maxDocument))
@@ -163,68 +172,57 @@ func (w *work) encode(in *instance) (string, error) {
 	return string(doc), nil
 }
 
+// write stores an instance where it belongs, provided that it is as it was read.
 func (w *work) write(in *instance, doc string) error {
-	next := in.revision + 1
-	switch {
+	added := string(in.history[in.kept:])
+	switch over := in.status.over(); {
 	case in.over && in.status == in.stood: // something came late
-		return w.tx.Exec(w.ctx, `UPDATE saga_done SET history = history || $1 WHERE saga = $2 AND id = $3 AND LENGTH(history) < $4`,
-			string(in.history), in.saga, in.id, maxStrays)
-	case in.over && in.status.over():
-		return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_done SET revision = $1, status = $2, changed = $3, reason = $4, doc = $5, history = history || $6
-			WHERE saga = $7 AND id = $8 AND revision = $9`, next, in.status, in.changed, in.reason, doc, string(in.history), in.saga, in.id, in.revision)
-	case in.over:
-		return w.reopen(in, doc)
-	case in.revision == 0 && !in.status.over():
-		return w.tx.Expect(w.ctx, 1, errMoved, `INSERT INTO saga_live (saga, id, version, revision, status, started, changed, armed, reason, doc, history)
-			VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (saga, id) DO NOTHING`,
-			in.saga, in.id, in.plan.version, in.status, in.started, in.changed, in.armed, in.reason, doc, string(in.history))
-	case in.revision == 0:
-		return w.tx.Exec(w.ctx, `INSERT INTO saga_done (saga, id, version, revision, status, started, changed, reason, doc, history)
-			VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9)`,
-			in.saga, in.id, in.plan.version, in.status, in.started, in.changed, in.reason, doc, string(in.history))
-	case in.status.over():
-		if err := w.tx.Expect(w.ctx, 1, errMoved, `INSERT INTO saga_done (saga, id, version, revision, status, started, changed, reason, doc, history)
-			SELECT saga, id, $1, $2, $3, started, $4, $5, $6, history || $7 FROM saga_live WHERE saga = $8 AND id = $9 AND revision = $10`,
-			in.plan.version, next, in.status, in.changed, in.reason, doc, string(in.history), in.saga, in.id, in.revision); err != nil {
+		return w.tx.Exec(w.ctx, `UPDATE saga_done SET history = history || $1 WHERE n = $2 AND LENGTH(history) < $3`, added, in.n, maxStrays)
+	case in.over && !over: // taken back
+		if err := w.tx.Expect(w.ctx, 1, errMoved, `DELETE FROM saga_done WHERE n = $1 AND revision = $2`, in.n, in.revision); err != nil {
 			return err
 		}
-		return w.tx.Exec(w.ctx, `DELETE FROM saga_live WHERE saga = $1 AND id = $2`, in.saga, in.id)
+		return w.insertLive(in, doc)
+	case in.over:
+		return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_done SET revision = $1, status = $2, changed = $3, reason = $4, doc = $5, history = $6
+			WHERE n = $7 AND revision = $8`, in.revision+1, in.status, in.changed, in.reason, doc, string(in.history), in.n, in.revision)
+	case in.revision == 0 && !over:
+		return w.insertLive(in, doc)
+	case over:
+		if in.revision > 0 {
+			if err := w.tx.Expect(w.ctx, 1, errMoved, `DELETE FROM saga_live WHERE n = $1 AND revision = $2`, in.n, in.revision); err != nil {
+				return err
+			}
+		}
+		return w.tx.Exec(w.ctx, `INSERT INTO saga_done (saga, id, version, revision, status, started, changed, reason, doc, history)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			in.saga, in.id, in.plan.version, in.revision+1, in.status, in.started, in.changed, in.reason, doc, string(in.history))
+	case in.stood == in.status && in.was == in.armed && in.version == in.plan.version && in.kept > 0 && !in.Back:
+		return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_live SET revision = revision + 1, changed = $1, doc = $2, history = history || $3
+			WHERE n = $4 AND revision = $5`, in.changed, doc, added, in.n, in.revision)
 	}
-	if in.Lines > pageSize {
-		return w.turnPage(in)
+	return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_live SET version = $1, revision = revision + 1, status = $2, changed = $3, armed = $4, reason = $5, doc = $6,
+		history = $7 WHERE n = $8 AND revision = $9`,
+		in.plan.version, in.status, in.changed, in.armed, in.reason, doc, string(in.history), in.n, in.revision)
+}
+
+func (w *work) insertLive(in *instance, doc string) error {
+	if in.over {
+		in.n = w.e.number(w.now)
 	}
-	return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_live SET version = $1, revision = $2, status = $3, changed = $4, armed = $5, reason = $6, doc = $7,
-		history = history || $8 WHERE saga = $9 AND id = $10 AND revision = $11`,
-		in.plan.version, next, in.status, in.changed, in.armed, in.reason, doc, string(in.history), in.saga, in.id, in.revision)
+	return w.tx.Expect(w.ctx, 1, errMoved, `INSERT INTO saga_live (n, saga, id, version, revision, status, started, changed, armed, reason, doc, history)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`,
+		in.n, in.saga, in.id, in.plan.version, in.revision+1, in.status, in.started, in.changed, in.armed, in.reason, doc, string(in.history))
 }
 
 // turnPage moves the history that a row holds out of it, so that long histories cost no
 // more than short ones.
 func (w *work) turnPage(in *instance) error {
-	if err := w.tx.Expect(w.ctx, 1, errMoved, `INSERT INTO saga_page (saga, id, page, history)
-		SELECT saga, id, $1, history FROM saga_live WHERE saga = $2 AND id = $3 AND revision = $4`,
-		in.Pages, in.saga, in.id, in.revision); err != nil {
-		return err
-	}
+	err := w.tx.Exec(w.ctx, `INSERT INTO saga_page (saga, id, page, history) VALUES ($1, $2, $3, $4)`,
+		in.saga, in.id, in.Pages, string(in.history[:in.kept]))
 	in.Pages++
-	in.Lines = len(in.history)
-	doc, err := json.Marshal(&in.document)
-	if err != nil {
-		return err
-	}
-	return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_live SET version = $1, revision = $2, status = $3, changed = $4, armed = $5, reason = $6, doc = $7,
-		history = $8 WHERE saga = $9 AND id = $10 AND revision = $11`,
-		in.plan.version, in.revision+1, in.status, in.changed, in.armed, in.reason, string(doc), string(in.history), in.saga, in.id, in.revision)
-}
-
-// reopen takes an instance back among those that are not over.
-func (w *work) reopen(in *instance, doc string) error {
-	if err := w.tx.Expect(w.ctx, 1, errMoved, `INSERT INTO saga_live (saga, id, version, revision, status, started, changed, armed, reason, doc, history)
-		SELECT saga, id, $1, $2, $3, started, $4, $5, $6, $7, history || $8 FROM saga_done WHERE saga = $9 AND id = $10 AND revision = $11`,
-		in.plan.version, in.revision+1, in.status, in.changed, in.armed, in.reason, doc, string(in.history), in.saga, in.id, in.revision); err != nil {
-		return err
-	}
-	return w.tx.Exec(w.ctx, `DELETE FROM saga_done WHERE saga = $1 AND id = $2`, in.saga, in.id)
+	in.history, in.kept = in.history[in.kept:], 0
+	return err
 }
 
 // timer is due when something of an instance is.

@@ -111,7 +111,7 @@ func (r run) askBack(n *node, m *mark) (outcome, error) {
 	if m.Tries > 1 {
 		did = "undoing again"
 	}
-	r.note(line{Did: did, Part: m.Path, Type: n.undo.send.contract.String(), Event: r.w.tx.Cause().ID})
+	r.note(line{Did: did, Part: m.Path, Event: r.w.tx.Cause().ID})
 	if len(n.undo.replies) == 0 {
 		r.set(m, undone)
 		return ready, nil

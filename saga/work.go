@@ -117,9 +117,9 @@ func (w *work) message(k key, r *route, m event.Received) error {
 	return nil
 }
 
-func (w *work) create(p *plan, id string, state any, cause event.Cause) *instance {
-	in := &instance{key: key{p.name, id}, plan: p, status: Running, started: w.now}
-	in.State, in.Cause = state, cause
+func (w *work) create(p *plan, id string, state any, from event.Cause) *instance {
+	in := &instance{key: key{p.name, id}, plan: p, status: Running, started: w.now, changed: w.now, n: w.e.number(w.now)}
+	in.State, in.Cause = state, cause(from)
 	w.known[in.key] = in
 	return in
 }
@@ -199,7 +199,7 @@ func (e *Engine) onTimer(ctx context.Context, tx *store.Tx, d job.Due[timer]) er
 	if err != nil || in == nil || in.status.over() {
 		return err
 	}
-	tx.Handling(in.Cause)
+	tx.Handling(event.Cause(in.Cause))
 	in.was = 0 // it is this one
 	r := w.run(in)
 	w.touch(in) // it has no timer now

@@ -1,5 +1,6 @@
 -- Instances that are not over: few, and changed often.
 CREATE TABLE saga_live (
+	n /* sqlite: INTEGER */ /* postgres: BIGINT */ PRIMARY KEY,
 	saga TEXT NOT NULL,
 	id TEXT NOT NULL,
 	version INTEGER NOT NULL,  -- of the definition
@@ -10,9 +11,9 @@ CREATE TABLE saga_live (
 	armed BIGINT NOT NULL,     -- when its timer is due
 	reason TEXT NOT NULL,
 	doc TEXT NOT NULL,         -- JSON
-	history TEXT NOT NULL,     -- lines of JSON
-	PRIMARY KEY (saga, id)
-) /* sqlite: WITHOUT ROWID */ /* postgres: WITH (fillfactor = 70) */;
+	history TEXT NOT NULL      -- lines of JSON
+) /* postgres: WITH (fillfactor = 70) */;
+CREATE UNIQUE INDEX saga_live_id ON saga_live (saga, id);
 CREATE INDEX saga_live_attention ON saga_live (status, changed) WHERE status IN ('deciding', 'stuck');
 
 -- Instances that are over, in the order in which they ended: many, and only read.
