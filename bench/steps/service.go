@@ -43,18 +43,6 @@ func (paid) Contract() event.Contract      { return contract("paid") }
 func (shipped) Contract() event.Contract   { return contract("shipped") }
 func (confirmed) Contract() event.Contract { return contract("confirmed") }
 
-const confirmedType = "bench.order.confirmed"
-
-// isConfirmed looks at the type only: the driver is not what is measured.
-func isConfirmed(r event.Record) bool {
-	for _, h := range r.Headers {
-		if h.Key == "ce_type" {
-			return string(h.Value) == confirmedType
-		}
-	}
-	return false
-}
-
 var schema = fstest.MapFS{"0001_orders.sql": {Data: []byte(
 	`CREATE TABLE orders (id TEXT PRIMARY KEY, status TEXT NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL, amount BIGINT NOT NULL, customer TEXT NOT NULL)`)}}
 
