@@ -92,18 +92,24 @@ type story struct {
 
 func (s *story) tell(format string, args ...any) { s.Told += fmt.Sprintf(format, args...) + " " }
 
-// work is a step of a kind, with all its replies.
-func work[M mark](options ...saga.Option[story]) *saga.Node[story] {
+// work is a step of a kind, with all its replies, once for each number.
+func work[M mark]() *saga.Node[story] {
+	return numbered[M](func(s *story) string { return fmt.Sprint(s.N) })
+}
+
+// once is work that is the same whatever the number.
+func once[M mark]() *saga.Node[story] { return numbered[M](func(*story) string { return "0" }) }
+
+func numbered[M mark](n func(*story) string) *saga.Node[story] {
 	name := nameOf[M]()
-	return saga.Step(name, append([]saga.Option[story]{
-		saga.Send(func(s *story) do[M] { return do[M]{s.ID, fmt.Sprint(s.N)} }),
+	return saga.Step(name,
+		saga.Send(func(s *story) do[M] { return do[M]{s.ID, n(s)} }),
 		saga.Done(func(s *story, m event.Message[did[M]]) { s.tell("%s", name) }),
 		saga.Failed(func(s *story, m event.Message[wont[M]]) string { return m.Body.Why }),
 		saga.Busy(func(s *story, m event.Message[later[M]]) string { return "later" }),
-		saga.Undo(func(s *story) undo[M] { return undo[M]{s.ID, fmt.Sprint(s.N)} },
+		saga.Undo(func(s *story) undo[M] { return undo[M]{s.ID, n(s)} },
 			saga.Done(func(s *story, m event.Message[gone[M]]) { s.tell("-%s", name) }),
-			saga.Failed(func(s *story, m event.Message[stays[M]]) string { return "it stays" })),
-	}, options...)...)
+			saga.Failed(func(s *story, m event.Message[stays[M]]) string { return "it stays" })))
 }
 
 func starts() *saga.Node[story] {
