@@ -34,6 +34,10 @@ func Define[S any](name string, version int, parts ...*Node[S]) *Definition[S] {
 		name: name, version: version, root: &node{kind: sequence}, nodes: map[string]*node{},
 		starts: map[contractID]*reply{}, cancels: map[contractID]*reply{}, awaits: map[contractID]bool{}, from: map[int]*upgrade{},
 		newState: func() any { return new(S) },
+		adopt: func(state any) (any, bool) {
+			s, ok := state.(S)
+			return &s, ok
+		},
 	}
 	for _, part := range parts {
 		switch n := part.n; n.kind {
@@ -66,6 +70,7 @@ type plan struct {
 	awaits   map[contractID]bool // events that are kept until a Wait is for them
 	from     map[int]*upgrade    // by the version that they come from
 	newState func() any
+	adopt    func(state any) (any, bool) // a pointer to a state of this plan's type
 	faults   []string
 }
 

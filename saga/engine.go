@@ -195,7 +195,7 @@ func (e *Engine) checkUpgrade(ctx context.Context, db *store.Store, saga string,
 	const page = 1000
 	var errs []error
 	for after := ""; ; {
-		rows, err := store.Collect(ctx, db.Reader(), scanLive, `SELECT `+columns+`, armed FROM saga_live
+		rows, err := store.Collect(ctx, db.Reader(), scanRow, `SELECT `+columns+`, armed FROM saga_live
 			WHERE saga = $1 AND id > $2 AND version = $3 ORDER BY id LIMIT $4`, saga, after, version, page)
 		if err != nil {
 			return err

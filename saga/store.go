@@ -28,19 +28,9 @@ type row struct {
 	doc string
 }
 
-func (w *row) columns() []any {
-	return []any{&w.n, &w.saga, &w.id, &w.version, &w.revision, &w.status, &w.started, &w.changed, &w.reason, &w.doc, &w.history}
-}
-
-func scanLive(r store.Rows) (w row, err error) {
-	err = r.Scan(append(w.columns(), &w.armed)...)
-	w.kept = len(w.history)
-	return w, err
-}
-
-func scanDone(r store.Rows) (w row, err error) {
-	err = r.Scan(w.columns()...)
-	w.over, w.kept = true, len(w.history)
+func scanRow(r store.Rows) (w row, err error) {
+	err = r.Scan(&w.n, &w.saga, &w.id, &w.version, &w.revision, &w.status, &w.started, &w.changed, &w.reason, &w.doc, &w.history, &w.armed)
+	w.kept, w.over = len(w.history), w.status.over()
 	return w, err
 }
 
@@ -99,25 +89,18 @@ func (e *Engine) upgrade(in *instance, w row, up *upgrade) error {
 // find reads instances that are not in memory.
 func (w *work) find(saga string, ids []string) error {
 	for piece := range bulk.Chunks(ids) {
-		for _, of := range []struct {
-			table, more string
-			scan        func(store.Rows) (row, error)
-		}{{"saga_live", ", armed", scanLive}, {"saga_done", "", scanDone}} {
-			rows, err := store.Collect(w.ctx, w.tx, of.scan, `SELECT `+columns+of.more+` FROM `+of.table+` WHERE saga = $1 AND id IN (`+
-				bulk.Params(2, len(piece))+`)`, bulk.Args([]any{saga}, piece)...)
+		in := ` WHERE saga = $1 AND id IN (` + bulk.Params(2, len(piece)) + `)`
+		rows, err := store.Collect(w.ctx, w.tx, scanRow, `SELECT `+columns+`, armed FROM saga_live`+in+
+			` UNION ALL SELECT `+columns+`, 0 FROM saga_done`+in, bulk.Args([]any{saga}, piece)...)
+		if err != nil {
+			return fmt.Errorf("read %d instances of saga %s: %w", len(piece), saga, err)
+		}
+		for _, r := range rows {
+			in, err := w.e.instance(r)
 			if err != nil {
-				return fmt.Errorf("read %d instances of saga %s: %w", len(piece), saga, err)
+				return err
 			}
-			for _, r := range rows {
-				in, err := w.e.instance(r)
-				if err != nil {
-					return err
-				}
-				w.known[in.key] = in
-			}
-			if len(rows) == len(piece) {
-				break
-			}
+			w.known[in.key] = in
 		}
 	}
 	return nil

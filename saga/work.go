@@ -2,7 +2,6 @@ package saga
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -217,11 +216,9 @@ func (e *Engine) Start(ctx context.Context, tx *store.Tx, saga, id string, state
 	if p == nil {
 		return false, fmt.Errorf("start saga %q: service %s has %s", saga, e.s.Name(), e.names())
 	}
-	fresh := p.newState()
-	if text, err := json.Marshal(state); err != nil {
-		return false, fmt.Errorf("start saga %s %s: %w", saga, id, err)
-	} else if err := json.Unmarshal(text, fresh); err != nil {
-		return false, fmt.Errorf("start saga %s %s: its state does not fit: %w", saga, id, err)
+	fresh, fits := p.adopt(state)
+	if !fits {
+		return false, fmt.Errorf("start saga %s %s: its state is of type %T, want %T without the pointer", saga, id, state, p.newState())
 	}
 	w := e.work(ctx, tx)
 	in, err := w.get(key{saga, id})
