@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -11,7 +12,10 @@ import (
 )
 
 // Producer sends records.
-type Producer struct{ client *kgo.Client }
+type Producer struct {
+	client     *kgo.Client
+	identified atomic.Bool
+}
 
 // Producer makes a producer. Its records are acknowledged by all in-sync replicas,
 // and it repeats by itself what can be repeated without harm (idempotent
@@ -27,12 +31,18 @@ func (b *Bus) Producer(id string) (*Producer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make producer %s: %w", id, err)
 	}
-	return &Producer{client}, nil
+	return &Producer{client: client}, nil
 }
 
-// Send hands a record over. done is called once, from another goroutine, when the
-// record is acknowledged or has failed for good; it must not block.
+// Send hands a record over. done is called once, when the record is acknowledged or has
+// failed for good; it must not block. It is called from another goroutine, or, where the
+// record could not be handed over, before Send returns. The first Send waits for an
+// answer of the cluster, or until ctx ends.
 func (p *Producer) Send(ctx context.Context, to event.Partition, r event.Record, done func(offset int64, err error)) {
+	if err := p.identify(ctx); err != nil {
+		done(0, err)
+		return
+	}
 	headers := make([]kgo.RecordHeader, len(r.Headers))
 	for i, h := range r.Headers {
 		headers[i] = kgo.RecordHeader(h)
@@ -41,6 +51,24 @@ func (p *Producer) Send(ctx context.Context, to event.Partition, r event.Record,
 	// The client tries a record whose context has ended, but which may have been
 	// written, again and again without a pause. It ends with the producer instead.
 	p.client.Produce(context.WithoutCancel(ctx), record, func(r *kgo.Record, err error) { done(r.Offset, err) })
+}
+
+// identify makes sure that the client has its producer id before it has records. A client
+// that has some and no id asks for one by itself. It takes whatever goes wrong with that
+// for a fault that passes, and asks again without a pause (franz-go 1.22, sink.produce):
+// where connections fail at once, because there is no network, or TLS or a login fails,
+// it would use up a core, and in virtual time no time would pass. Here the record fails,
+// and its sender waits as it does after any failure. An id once given does not have to be
+// asked for again: after errors, the client counts up its epoch by itself (KIP-360).
+func (p *Producer) identify(ctx context.Context) error {
+	if p.identified.Load() {
+		return nil
+	}
+	if _, _, err := p.client.ProducerID(ctx); err != nil {
+		return fmt.Errorf("get a producer id: %w", err)
+	}
+	p.identified.Store(true)
+	return nil
 }
 
 // Flush waits until all that was handed over is acknowledged or has failed.
