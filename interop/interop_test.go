@@ -57,8 +57,8 @@ func parrot(s *service.Service) {
 	})
 }
 
-// TestForeignClients lets each client read what a service has published, and write to it.
-func TestForeignClients(t *testing.T) {
+// TestForeignClientsOverKafka lets each client read what a service has published, and write to it.
+func TestForeignClientsOverKafka(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			foreign := c.find(t)

@@ -41,9 +41,9 @@ func allow(t *testing.T, brokers []string, op kadm.ACLOperation, topics, groups 
 	}
 }
 
-// TestAccess takes user guest, who may do nothing, from one missing right to the next.
+// TestAccessOverKafka takes user guest, who may do nothing, from one missing right to the next.
 // Each time the error says which, and how to give it.
-func TestAccess(t *testing.T) {
+func TestAccessOverKafka(t *testing.T) {
 	real := kafkatest.NeedSecure(t)
 	connect := func(cfg kafka.Config) *kafka.Bus {
 		bus, err := kafka.Connect(t.Context(), cfg)
@@ -129,8 +129,8 @@ func eventuallyNot(t *testing.T, holds func() bool) {
 	}
 }
 
-// TestTooFewBrokers asks for more copies than a cluster can keep.
-func TestTooFewBrokers(t *testing.T) {
+// TestTooFewBrokersOverKafka asks for more copies than a cluster can keep.
+func TestTooFewBrokersOverKafka(t *testing.T) {
 	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: kafkatest.Need(t), Replication: 5})
 	if err != nil {
 		t.Fatal(err)

@@ -26,8 +26,8 @@ type fixture struct {
 
 const partitions = 3
 
-// TestConformance holds the embedded broker and Apache Kafka to the same behaviour.
-func TestConformance(t *testing.T) {
+// TestConformanceOverKafka holds the embedded broker and Apache Kafka to the same behaviour.
+func TestConformanceOverKafka(t *testing.T) {
 	tests := []struct {
 		name string
 		test func(f fixture)

@@ -31,8 +31,8 @@ func as(m kafka.Mechanism, user string) kafka.SASL {
 	return kafka.SASL{Mechanism: m, User: user, Password: user + "-secret"}
 }
 
-// TestEveryWayIn writes and reads over TLS by every mechanism, and by a certificate.
-func TestEveryWayIn(t *testing.T) {
+// TestEveryWayInOverKafka writes and reads over TLS by every mechanism, and by a certificate.
+func TestEveryWayInOverKafka(t *testing.T) {
 	real := kafkatest.NeedSecure(t)
 	passwordFile := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(passwordFile, []byte("tutti-secret\n"), 0o600); err != nil {
@@ -69,8 +69,8 @@ func TestEveryWayIn(t *testing.T) {
 	}
 }
 
-// TestWrongWaysIn: who does not get in is told why, and what to do, within seconds.
-func TestWrongWaysIn(t *testing.T) {
+// TestWrongWaysInOverKafka: who does not get in is told why, and what to do, within seconds.
+func TestWrongWaysInOverKafka(t *testing.T) {
 	real := kafkatest.NeedSecure(t)
 	ca := kafka.TLS{CA: filepath.Join(real.Certs, "ca.pem")}
 	wrong := func(m kafka.Mechanism) kafka.SASL { return kafka.SASL{Mechanism: m, User: "tutti", Password: "wrong"} }

@@ -36,9 +36,9 @@ func overKafka(t *testing.T, test func(t *testing.T, bus *kafka.Bus)) {
 	})
 }
 
-// TestCrashes lets a service die at every point where it could hurt, again and again,
+// TestCrashesOverKafka lets a service die at every point where it could hurt, again and again,
 // and start again: each event has its effect once.
-func TestCrashes(t *testing.T) { overKafka(t, crashes) }
+func TestCrashesOverKafka(t *testing.T) { overKafka(t, crashes) }
 
 func crashes(t *testing.T, bus *kafka.Bus) {
 	const each = 5 // events a life

@@ -93,7 +93,7 @@ func TestFailingKeyWaitsAndOthersGoOn(t *testing.T) {
 	}
 }
 
-func TestDiscardAndEdit(t *testing.T) { overKafka(t, discardAndEdit) }
+func TestDiscardAndEditOverKafka(t *testing.T) { overKafka(t, discardAndEdit) }
 
 func discardAndEdit(t *testing.T, bus *kafka.Bus) {
 	s, _ := start(t, bus, "picky", t.TempDir(), quick, picky(func(m Made) error {
@@ -120,7 +120,7 @@ func discardAndEdit(t *testing.T, bus *kafka.Bus) {
 	eventually(t, s, "both keys are free", func() bool { return rows(t, s)["a5"] == 1 && rows(t, s)["b5"] == 1 })
 }
 
-func TestWhatCannotBeDecodedIsParkedRaw(t *testing.T) { overKafka(t, whatCannotBeDecoded) }
+func TestWhatCannotBeDecodedIsParkedRawOverKafka(t *testing.T) { overKafka(t, whatCannotBeDecoded) }
 
 func whatCannotBeDecoded(t *testing.T, bus *kafka.Bus) {
 	s, _ := start(t, bus, "picky", t.TempDir(), quick, picky(func(Made) error { return nil }))
@@ -139,7 +139,7 @@ func whatCannotBeDecoded(t *testing.T, bus *kafka.Bus) {
 	}
 }
 
-func TestForeignDuplicates(t *testing.T) { overKafka(t, foreignDuplicates) }
+func TestForeignDuplicatesOverKafka(t *testing.T) { overKafka(t, foreignDuplicates) }
 
 func foreignDuplicates(t *testing.T, bus *kafka.Bus) {
 	s, _ := start(t, bus, "picky", t.TempDir(), quick, picky(func(Made) error { return nil }))
@@ -156,7 +156,7 @@ func numbered(seq int64) event.Record {
 	return event.Encode(e, fmt.Appendf(nil, `{"id":"k","n":%d}`, seq))
 }
 
-func TestLanesDropDuplicatesAndWhatFollowsAGap(t *testing.T) { overKafka(t, lanesDrop) }
+func TestLanesDropDuplicatesAndWhatFollowsAGapOverKafka(t *testing.T) { overKafka(t, lanesDrop) }
 
 func lanesDrop(t *testing.T, bus *kafka.Bus) {
 	var order []int

@@ -12,9 +12,9 @@ import (
 	"github.com/tutti-go/tutti/store"
 )
 
-// TestRecoveryLasts: after a recovery a service starts again without one, also where
+// TestRecoveryLastsOverKafka: after a recovery a service starts again without one, also where
 // nothing came to be read or sent since.
-func TestRecoveryLasts(t *testing.T) {
+func TestRecoveryLastsOverKafka(t *testing.T) {
 	for _, how := range []service.Recovery{service.Rewind, service.Skip} {
 		t.Run(string(how), func(t *testing.T) {
 			overKafka(t, func(t *testing.T, bus *kafka.Bus) {

@@ -70,7 +70,7 @@ func publish(t *testing.T, s *service.Service, body event.Body) {
 	}
 }
 
-func TestTwoServicesAndAJob(t *testing.T) { overKafka(t, twoServicesAndAJob) }
+func TestTwoServicesAndAJobOverKafka(t *testing.T) { overKafka(t, twoServicesAndAJob) }
 
 func twoServicesAndAJob(t *testing.T, bus *kafka.Bus) {
 	dir := t.TempDir()

@@ -1,6 +1,7 @@
 // Package kafkatest tells tests where real Kafka is, by the variables that
 // scripts/kafka writes to DIR/env. Without them, tests that need it are skipped;
-// where CI=true, they fail.
+// where CI=true, they fail. They have OverKafka in their names, by which .ci/kafka
+// runs them and no others: a test without it fails.
 package kafkatest
 
 import (
@@ -42,6 +43,7 @@ func Need(t testing.TB) []string {
 
 func need(t testing.TB, name string) []string {
 	t.Helper()
+	named(t)
 	addresses := list(name)
 	if addresses == nil {
 		Absent(t, "%s is not set: start Kafka with scripts/kafka start --secure, which says where it is", name)
@@ -49,9 +51,21 @@ func need(t testing.TB, name string) []string {
 	return addresses
 }
 
+// mark is what the names of tests that need real Kafka contain.
+const mark = "OverKafka"
+
+// named fails a test that .ci/kafka would not run.
+func named(t testing.TB) {
+	t.Helper()
+	if name, _, _ := strings.Cut(t.Name(), "/"); !strings.Contains(name, mark) {
+		t.Fatalf("%s needs real Kafka: put %s into its name, or .ci/kafka does not run it", name, mark)
+	}
+}
+
 // Absent skips a test that needs what is not there, or fails it in CI.
 func Absent(t testing.TB, format string, args ...any) {
 	t.Helper()
+	named(t)
 	if os.Getenv("CI") == "true" {
 		t.Fatalf(format, args...)
 	}
