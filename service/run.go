@@ -265,7 +265,11 @@ func (r *running) drain(looping <-chan error, stopReporting func()) error {
 	err := r.db.Sweep(r.hard, l.relay.landed()) // Kafka may have used the time up; the database needs none of it
 	stopReporting()
 	r.commit(timeout)
-	return errors.Join(err, r.db.ReleaseLane(r.hard))
+	err = errors.Join(err, r.db.ReleaseLane(r.hard))
+	if r.hard.Err() != nil { // it was to die on the spot
+		return context.Cause(r.hard)
+	}
+	return err
 }
 
 // leave waits a little for a loop that was told to end at once. One that does not is

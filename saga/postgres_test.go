@@ -1,0 +1,114 @@
+package saga_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/saga"
+	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/store"
+	"github.com/tutti-go/tutti/tuttitest"
+)
+
+// TestOverPostgres has two instances of a service direct sagas on one PostgreSQL, one of
+// which dies and comes back, again and again: all sagas end, and what they have done is
+// there once.
+func TestOverPostgres(t *testing.T) {
+	database := tuttitest.Postgres(t)
+	network := &kafka.Network{}
+	broker, err := kafka.Embed(kafka.BrokerConfig{Network: network, Port: 9092})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs(), Partitions: 4, Dial: network.DialContext})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close()
+	h := newHands()
+	workers, stopWorkers := run(t, bus, "hands", "sqlite:"+filepath.Join(t.TempDir(), "hands.db"), func(s *service.Service) {
+		h.register(s)
+		event.Publishes[begin](s)
+	})
+	defer stopWorkers(nil)
+	def := saga.Define("pg", 1, starts(), once[a](), saga.Parallel("both", once[b](), once[c]()), once[d](), tells())
+	register := func(s *service.Service) { saga.Register(s, saga.Config{}, def) }
+	first, stopFirst := run(t, bus, "director", database, register)
+	_, stopSecond := run(t, bus, "director", database, register)
+	defer func() { stopFirst(nil) }()
+	defer func() { stopSecond(nil) }()
+
+	const sagas, kills = 300, 4
+	for i := range sagas {
+		id := fmt.Sprint("p", i)
+		if i%5 == 1 {
+			h.will("do-d "+id, "wont")
+		}
+		if err := workers.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error { return event.Publish(ctx, tx, begin{ID: id}) }); err != nil {
+			t.Fatal(err)
+		}
+		if i%(sagas/kills) == sagas/kills/2 {
+			stopSecond(service.ErrCrash)
+			_, stopSecond = run(t, bus, "director", database, register)
+		}
+	}
+	count := func(s *service.Service, query string) (n int) {
+		t.Helper()
+		if err := s.Read().QueryRow(t.Context(), query).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for begun := time.Now(); count(first, `SELECT COUNT(*) FROM saga_done`) < sagas; {
+		if time.Since(begun) > 2*time.Minute {
+			t.Fatalf("%d of %d sagas have ended after two minutes", count(first, `SELECT COUNT(*) FROM saga_done`), sagas)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	for query, want := range map[string]int{
+		`SELECT COUNT(*) FROM saga_live`:                                    0,
+		`SELECT COUNT(*) FROM saga_done WHERE status = 'completed'`:         sagas * 4 / 5,
+		`SELECT COUNT(*) FROM saga_done WHERE reason = 'd: no d'`:           sagas / 5,
+		`SELECT COUNT(*) FROM tutti_job`:                                    0,
+		`SELECT COUNT(*) FROM tutti_parked`:                                 0,
+		`SELECT COUNT(*) FROM saga_done WHERE history LIKE '%"duplicate"%'`: 0,
+	} {
+		if got := count(first, query); got != want {
+			t.Errorf("%s: %d, want %d", query, got, want)
+		}
+	}
+	if got := count(workers, `SELECT COUNT(*) FROM work`); got != sagas*4/5*4 {
+		t.Errorf("%d pieces of work are left, want %d", got, sagas*4/5*4)
+	}
+}
+
+// run runs a service until stop, whose argument is the cause: a crash if it is that.
+func run(t *testing.T, bus *kafka.Bus, name, database string, register func(*service.Service)) (s *service.Service, stop func(cause error)) {
+	t.Helper()
+	s = service.New(name, bus, service.Config{Database: database, Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))})
+	register(s)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	select {
+	case <-s.Ready():
+	case err := <-ended:
+		t.Fatal(err)
+	case <-time.After(time.Minute):
+		t.Fatalf("%s is not ready after a minute", name)
+	}
+	return s, func(cause error) {
+		cancel(cause)
+		if err := <-ended; err != nil && !errors.Is(err, service.ErrCrash) {
+			t.Error(err)
+		}
+	}
+}
