@@ -243,5 +243,18 @@ func (c *Consumer) Close(ctx context.Context) {
 	c.client.CloseAllowingRebalance()
 }
 
+// Expel removes a member from a group by its name, as it would leave by itself. One that
+// lives after all joins again.
+func (b *Bus) Expel(ctx context.Context, group, instance string) error {
+	left, err := b.admin.LeaveGroup(ctx, kadm.LeaveGroup(group).InstanceIDs(instance))
+	if err == nil {
+		err = left.Error()
+	}
+	if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.GroupIDNotFound) {
+		return nil // it is not there
+	}
+	return err
+}
+
 // Kill ends the connections and nothing else, as a crash would: for tests.
 func (c *Consumer) Kill() { c.client.CloseAllowingRebalance() }

@@ -55,9 +55,23 @@ func (r *running) adoptAll(ctx context.Context, heirs *sync.WaitGroup) error {
 		}
 		r.s.log.Warn("took over from an instance that is gone: its jobs and timers, and what it had not sent", "lane", lane.Name, "batches", len(unsent))
 		r.s.loop.look()
+		heirs.Go(func() { r.expel(ctx, lane) })
 		if len(unsent) > 0 {
 			heirs.Go(func() { r.inherit(ctx, lane, unsent) })
 		}
+	}
+}
+
+// expel removes an instance whose lane was adopted from the group, or its partitions
+// would wait until its session ends; on the embedded broker for ever, if it died while
+// it joined (kfake expects no sign of life of a member whose answer to a join could not
+// be delivered).
+func (r *running) expel(ctx context.Context, lane *store.Lane) {
+	if r.consumer.Load() == nil {
+		return
+	}
+	if err := r.s.cfg.bus.Expel(ctx, r.s.name, lane.Name); err != nil && ctx.Err() == nil {
+		r.s.log.Warn("remove an instance that is gone from the group; its session ends by itself", "lane", lane.Name, "error", err)
 	}
 }
 
