@@ -15,6 +15,7 @@ type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 
 // Handle serves a pattern of net/http's ServeMux, as in "GET /orders/{id}".
 func (s *Service) Handle(pattern string, h HandlerFunc) {
+	s.patterns = append(s.patterns, pattern)
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		r = traced(r)
 		err := safely(func() error { return h(w, r) })
@@ -30,6 +31,26 @@ func (s *Service) Handle(pattern string, h HandlerFunc) {
 
 // Handler serves the service's routes.
 func (s *Service) Handler() http.Handler { return problem.Mux(s.mux) }
+
+// HandlerOf serves the routes of several services at one address. /healthz and /readyz
+// are those of all: they answer 503 if one of them does. It panics where two services
+// serve the same.
+func HandlerOf(services ...*Service) http.Handler {
+	if len(services) == 1 {
+		return services[0].Handler()
+	}
+	mux := http.NewServeMux()
+	for _, s := range services {
+		for _, pattern := range s.patterns {
+			if pattern != healthPattern && pattern != readyPattern {
+				mux.Handle(pattern, s.mux)
+			}
+		}
+	}
+	mux.HandleFunc(healthPattern, healthOf(services, (*Service).alive))
+	mux.HandleFunc(readyPattern, healthOf(services, func(s *Service) bool { return s.Status().Ready }))
+	return problem.Mux(mux)
+}
 
 // MaxBody is the most bytes of a request body that [ReadJSON] takes.
 const MaxBody = 1 << 20

@@ -1,18 +1,14 @@
 package service
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"path/filepath"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/tutti-go/tutti/internal/bus"
 	"github.com/tutti-go/tutti/internal/cli"
-	"github.com/tutti-go/tutti/internal/listen"
 )
 
 // Main is the main function of a program that is one service: it runs the service
@@ -36,49 +32,62 @@ import (
 //
 // --help lists all of them.
 //
-// A program of several services, or with settings of its own, calls [New] and
-// [Service.Run] itself.
+// A program of several services, or with settings of its own, is a [Program].
 func Main(name string, register func(*Service)) {
-	cli.Main(name, program(name, register))
+	Program{Name: name, Services: []Member{{name, register}}}.Main()
 }
 
-func program(name string, register func(*Service)) cli.Func {
-	var set settings
-	return cli.Program(name, "Run the service "+name+" and, unless --brokers is given, a Kafka broker.", "TUTTI", set.bind, set.check,
-		func(ctx context.Context, _, stderr io.Writer) error { return set.run(ctx, name, register, stderr) })
-}
-
-// settings of a program that is one service.
+// settings of a program.
 type settings struct {
 	bus      bus.Settings
 	data     string
 	database string
 	http     string
 	admin    string
+	services []string
 	logLevel string
 	level    slog.Level
 	recovery string
 }
 
-func (set *settings) bind(f *cli.Flags) {
+func (set *settings) bind(f *cli.Flags, p *Program) {
 	set.bus.BindConnection(f, " and embed none")
 	set.bus.BindEmbedded(f)
 	set.bus.BindTopics(f)
-	f.StringVar(&set.data, "data", "data", "keep database and log in this `DIR`")
+	data, address, level := "data", "127.0.0.1:8080", "info"
+	if p.Demo != nil {
+		data, address, level = "", "127.0.0.1:0", "warn"
+	}
+	without := ""
+	if p.Demo != nil {
+		without = " (default: a temporary one)"
+	}
+	f.StringVar(&set.data, "data", data, "keep database and log in this `DIR`"+without)
 	f.StringVar(&set.database, "database", "", "keep the service's data in the PostgreSQL at this `URL` (postgres://user@host/database), and not in a file")
-	f.StringVar(&set.http, "http", "127.0.0.1:8080", "serve HTTP at this `ADDRESS`; port 0 takes a free one")
+	f.StringVar(&set.http, "http", address, "serve HTTP at this `ADDRESS`; port 0 takes a free one")
 	f.StringVar(&set.admin, "admin", "", "serve operators (tutti deadletters, jobs, lag) at this `ADDRESS`, as 127.0.0.1:9090; port 0 takes a free one. "+
 		"It asks nobody who they are: keep it on this machine")
-	f.StringVar(&set.logLevel, "log-level", "info", "log from this `LEVEL` on: debug, info, warn or error")
+	if len(p.Services) > 1 {
+		f.StringSliceVar(&set.services, "services", nil, "run only these services of "+strings.Join(p.names(), ", "))
+	}
+	f.StringVar(&set.logLevel, "log-level", level, "log from this `LEVEL` on: debug, info, warn or error")
 	f.StringVar(&set.recovery, "recover", "", "start although database and log do not fit: `HOW` is rewind or skip")
+	if p.Flags != nil {
+		f.AddGoFlagSet(p.Flags)
+	}
 }
 
-func (set *settings) check() error {
+func (set *settings) check(p *Program) error {
 	var errs []error
-	if set.data == "" {
+	if set.data == "" && (p.Demo == nil || len(set.services) > 0) {
 		errs = append(errs, errors.New("--data is empty, want a directory"))
 	}
 	errs = append(errs, set.bus.Check())
+	for _, name := range set.services {
+		if !slices.Contains(p.names(), name) {
+			errs = append(errs, fmt.Errorf("--services has %q, want some of %s", name, strings.Join(p.names(), ", ")))
+		}
+	}
 	if err := set.level.UnmarshalText([]byte(set.logLevel)); err != nil {
 		errs = append(errs, fmt.Errorf("--log-level is %q, want debug, info, warn or error", set.logLevel))
 	}
@@ -86,66 +95,4 @@ func (set *settings) check() error {
 		errs = append(errs, fmt.Errorf("--recover is %q, want rewind or skip", set.recovery))
 	}
 	return errors.Join(errs...)
-}
-
-// run runs the service on its bus, and HTTP in front of it. They end in the
-// opposite order: requests under way need the service, and the service the bus.
-func (set *settings) run(ctx context.Context, name string, register func(*Service), stderr io.Writer) error {
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: set.level}))
-	opened, err := set.bus.Open(ctx, set.data, log)
-	if err != nil {
-		return err
-	}
-	s := New(name, opened.Bus, Config{Database: cmp.Or(set.database, "sqlite:"+filepath.Join(set.data, name+".db")), Recover: Recovery(set.recovery), Logger: log})
-	register(s)
-	err = set.serve(ctx, s)
-	return errors.Join(err, opened.Close())
-}
-
-// serve runs the service until ctx ends.
-func (set *settings) serve(ctx context.Context, s *Service) error {
-	web, err := listen.On(set.http, s.Handler(), s.log)
-	if err != nil {
-		return err
-	}
-	said := []any{"http", web.URL(), "data", set.data}
-	var private *listen.Server
-	if set.admin != "" {
-		if private, err = listen.Private(set.admin, s.Admin(), s.log); err != nil {
-			return errors.Join(err, web.Close())
-		}
-		said = append(said, "admin", private.URL())
-	}
-	serving, stopServing := context.WithCancel(ctx)
-	defer stopServing()
-	running, stopRunning := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopRunning()
-	ended := make(chan error, 1)
-	go func() {
-		ended <- s.Run(running)
-		stopServing()
-	}()
-	go func() {
-		select {
-		case <-s.Ready():
-			s.log.Info("ready", said...)
-		case <-serving.Done():
-		}
-	}()
-	const drain = 5 * time.Second // for requests; what the service has under way has Config.Drain
-	administered := make(chan error, 1)
-	go func() {
-		if private != nil {
-			err := private.Run(serving, drain)
-			stopServing()
-			administered <- err
-			return
-		}
-		administered <- nil
-	}()
-	err = web.Run(serving, drain)
-	stopServing()
-	err = errors.Join(err, <-administered)
-	stopRunning()
-	return errors.Join(err, <-ended)
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tutti-go/tutti/internal/cli"
 )
 
 // stderr collects what a program writes beside its results.
@@ -46,6 +48,11 @@ func (w *stderr) url(t *testing.T) string {
 	}
 	t.Fatalf("the program does not get ready:\n%s", w)
 	return ""
+}
+
+// program is what Main runs.
+func program(name string, register func(*Service)) cli.Func {
+	return Program{Name: name, Services: []Member{{name, register}}}.Run
 }
 
 func TestMainServesUntilItIsStopped(t *testing.T) {

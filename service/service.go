@@ -30,6 +30,7 @@ type Service struct {
 	publishes  map[event.Contract]event.Schema
 	jobs       map[string]job.Binding
 	mux        *http.ServeMux
+	patterns   []string // of mux
 	background []func(ctx context.Context) error
 	parts      []Part
 	operators  []operatorRoute

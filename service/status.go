@@ -157,20 +157,48 @@ func (r *relay) news() map[event.Partition]mark {
 
 // routes serves liveness and readiness.
 func (s *Service) routes() {
-	s.Handle("GET /healthz", func(w http.ResponseWriter, _ *http.Request) error {
-		st := s.Status()
-		select {
-		case <-s.stopped:
-			return WriteJSON(w, http.StatusServiceUnavailable, st)
-		default:
-			return WriteJSON(w, http.StatusOK, st)
-		}
+	s.Handle(healthPattern, func(w http.ResponseWriter, _ *http.Request) error {
+		return WriteJSON(w, statusIf(s.alive()), s.Status())
 	})
-	s.Handle("GET /readyz", func(w http.ResponseWriter, _ *http.Request) error {
+	s.Handle(readyPattern, func(w http.ResponseWriter, _ *http.Request) error {
 		st := s.Status()
-		if !st.Ready {
-			return WriteJSON(w, http.StatusServiceUnavailable, st)
-		}
-		return WriteJSON(w, http.StatusOK, st)
+		return WriteJSON(w, statusIf(st.Ready), st)
 	})
+}
+
+const (
+	healthPattern = "GET /healthz"
+	readyPattern  = "GET /readyz"
+)
+
+// alive reports whether the service has not ended.
+func (s *Service) alive() bool {
+	select {
+	case <-s.stopped:
+		return false
+	default:
+		return true
+	}
+}
+
+func statusIf(well bool) int {
+	if well {
+		return http.StatusOK
+	}
+	return http.StatusServiceUnavailable
+}
+
+// healthOf answers for several services at once.
+func healthOf(services []*Service, well func(*Service) bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		answer := struct {
+			OK       bool     `json:"ok"`
+			Services []Status `json:"services"`
+		}{OK: true}
+		for _, s := range services {
+			answer.OK = answer.OK && well(s)
+			answer.Services = append(answer.Services, s.Status())
+		}
+		_ = WriteJSON(w, statusIf(answer.OK), answer) // a status can be encoded
+	}
 }
