@@ -72,7 +72,7 @@ var rules = []rule{
 		"it does to the shop what happens to processes, from outside: what it knows is what anybody is told"},
 	{"bench*", []string{"event", "job", "kafka", "problem", "service", "store", "shop/*", "internal/*"},
 		"benchmarks measure what users run"},
-	{"examples/*", []string{"event", "job", "kafka", "problem", "service", "store", "tuttitest", "examples/*"},
+	{"examples/*", []string{"event", "job", "kafka", "problem", "saga", "service", "store", "tuttitest", "examples/*"},
 		"examples show what a user can do, with what a user has"},
 	{"shop", nil, "it holds tests over all services, and no code"},
 	{"interop", nil, "it holds tests against programs of others, and no code of ours"},

@@ -1,0 +1,4 @@
+CREATE TABLE rentals (
+	trip    TEXT PRIMARY KEY,
+	company TEXT NOT NULL
+);

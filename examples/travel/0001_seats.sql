@@ -1,0 +1,4 @@
+CREATE TABLE seats (
+	trip TEXT PRIMARY KEY,
+	seat BIGINT NOT NULL
+);

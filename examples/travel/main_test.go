@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tutti-go/tutti/saga"
+	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/tuttitest"
+)
+
+// Three trips, one of each kind.
+var (
+	alice = tripRequested{about{"alice"}, "Grand", "Swift"}
+	bob   = tripRequested{about{"bob"}, "Full", "Swift"}
+	carol = tripRequested{about{"carol"}, "Grand", "Sleepy"}
+)
+
+// open starts all services. cfg is the agency's.
+func open(w *tuttitest.World, cfg service.Config) {
+	for _, m := range program().Services {
+		if m.Name != "agency" {
+			cfg = service.Config{}
+		}
+		w.Start(m.Name, m.Register, cfg)
+	}
+}
+
+// flow lists the types of a trip's messages, each before those that it led to.
+func flow(w *tuttitest.World, trip string) string {
+	after := map[string][]tuttitest.Event{}
+	for _, e := range w.Events() {
+		if e.Key == trip {
+			after[e.CausationID] = append(after[e.CausationID], e)
+		}
+	}
+	var types []string
+	var walk func(cause string)
+	walk = func(cause string) {
+		for _, e := range after[cause] {
+			types = append(types, strings.TrimPrefix(e.Type, "travel."))
+			walk(e.ID)
+		}
+	}
+	walk("")
+	return strings.Join(types, " ")
+}
+
+func TestTrips(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		open(w, service.Config{})
+		w.Publish(alice, bob, carol)
+		w.Quiet()
+		for trip, want := range map[string]string{
+			"alice": "trip.requested flight.book flight.booked hotel.book hotel.booked car.rent car.rented trip.booked",
+			"bob":   "trip.requested flight.book flight.booked hotel.book hotel.full flight.cancel flight.cancelled trip.given-up",
+			"carol": "trip.requested flight.book flight.booked hotel.book hotel.booked car.rent car.rent " +
+				"car.return car.returned hotel.cancel hotel.cancelled flight.cancel flight.cancelled trip.given-up",
+		} {
+			if got := flow(w, trip); got != want {
+				w.T().Errorf("%s's messages are\n%s, want\n%s", trip, got, want)
+			}
+		}
+		w.Expect(tripGivenUp{about{"bob"}, "there are no rooms"}, tripGivenUp{about{"carol"}, "no answer in time"})
+		w.Sleep(2 * time.Hour) // the company answers to nobody
+		settled(w, "alice")
+	})
+}
+
+// settled fails the test unless the trips of some, and no others, have all three.
+func settled(w *tuttitest.World, booked ...string) {
+	w.T().Helper()
+	w.Quiet()
+	for service, table := range map[string]string{"flights": "seats", "hotels": "bookings", "cars": "rentals"} {
+		if got := w.Query(service, `SELECT trip FROM `+table+` ORDER BY trip`); !slices.Equal(got, booked) {
+			w.T().Errorf("%s of %v are booked, want those of %v", table, got, booked)
+		}
+	}
+}
+
+// ended counts how each trip ended.
+func ended(w *tuttitest.World) []string {
+	return w.Query("narrator", `SELECT trip, type, COUNT(*) FROM story WHERE type IN ('travel.trip.booked', 'travel.trip.given-up') GROUP BY trip, type ORDER BY trip`)
+}
+
+// The agency may die at any moment. We try each.
+func TestAgencyCrashesAnywhere(t *testing.T) {
+	step, moment, more := 1, 1, true
+	if testing.Short() {
+		step = 7
+	}
+	for ; more; moment += step {
+		t.Run(fmt.Sprint(moment), func(t *testing.T) {
+			tuttitest.Run(t, func(w *tuttitest.World) {
+				calls := 0
+				open(w, service.Config{Fault: func(p service.Point) error {
+					if calls++; calls == moment {
+						return service.ErrCrash
+					}
+					return nil
+				}})
+				w.Publish(alice, bob, carol)
+				w.ExpectEnd("agency")
+				w.Sleep(2500 * time.Millisecond) // carol's car is given up after 3 s
+				if more = calls >= moment; more {
+					_ = w.AwaitEnd("agency") // with ErrCrash
+					w.Restart("agency")
+				}
+				w.Quiet()
+				want := []string{"alice|travel.trip.booked|1", "bob|travel.trip.given-up|1", "carol|travel.trip.given-up|1"}
+				if got := ended(w); !slices.Equal(got, want) {
+					w.T().Errorf("trips ended as %q, want %q", got, want)
+				}
+				settled(w, "alice")
+			})
+		})
+	}
+	t.Logf("%d moments", moment/step)
+}
+
+// Whatever happens to services, network and broker, a trip is booked as a whole or not
+// at all.
+func TestTripsAreWholeOrNot(t *testing.T) {
+	tuttitest.Seeds(t, 5, func(w *tuttitest.World) {
+		open(w, service.Config{})
+		w.Chaos(tuttitest.Chaos{})
+		const trips = 20
+		for n := range trips {
+			trip := []tripRequested{alice, bob, carol}[n%3]
+			trip.Trip = fmt.Sprintf("%s-%02d", trip.Trip, n)
+			w.PublishForeign(trip)
+			w.Sleep(time.Second)
+		}
+		w.ExpectRows("narrator", `SELECT COUNT(DISTINCT trip) FROM story WHERE type IN ('travel.trip.booked', 'travel.trip.given-up')`, fmt.Sprint(trips))
+		w.Quiet()
+		var booked []string
+		for _, e := range ended(w) {
+			if trip, how, _ := strings.Cut(e, "|"); how == "travel.trip.booked|1" {
+				booked = append(booked, trip)
+			} else if how != "travel.trip.given-up|1" {
+				w.T().Errorf("a trip ended as %s, want once and in one way", e)
+			}
+		}
+		settled(w, booked...)
+	})
+}
+
+// All that the saga asks is handled by somebody, and somebody says all that it waits for.
+func TestSomebodyAnswers(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		open(w, service.Config{})
+		var services []*service.Service
+		for _, m := range program().Services {
+			services = append(services, w.Service(m.Name))
+		}
+		if err := saga.CheckAnswers(services, booking(time.Second)); err != nil {
+			w.T().Error(err)
+		}
+	})
+}
+
+func TestProgram(t *testing.T) {
+	var out strings.Builder
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := program().Run(ctx, []string{"--patience", "50ms"}, func(string) string { return "" }, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	const want = `
+How it ended
+  alice   booked, in seat 1
+  bob     given up: there are no rooms
+  carol   given up: no answer in time
+`
+	if !strings.HasSuffix(out.String(), want) {
+		t.Errorf("the program says\n%s, want at its end%s", &out, want)
+	}
+}
