@@ -19,8 +19,6 @@ var storyTables embed.FS
 func narrator(s *service.Service) {
 	s.Migrations(storyTables)
 	tell(s, func(tripRequested) string { return "requested" })
-		return fmt.Sprintf("wanted: a flight, the %s hotel, a %s car", m.Hotel, m.Company)
-	})
 	tell(s, func(bookFlight) string { return "agency → flights   a seat, please" })
 	tell(s, func(m flightBooked) string { return fmt.Sprintf("agency ← flights   seat %d is yours", m.Seat) })
 	tell(s, func(bookHotel) string { return "agency → hotels    a room, please" })
