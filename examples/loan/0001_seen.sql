@@ -1,0 +1,4 @@
+CREATE TABLE seen (
+	application TEXT PRIMARY KEY,
+	applicant   TEXT NOT NULL
+);
