@@ -141,10 +141,13 @@ func TestTripsAreWholeOrNot(t *testing.T) {
 			}
 			w.Sleep(time.Second)
 		}
-		w.ExpectRows("narrator", `SELECT COUNT(DISTINCT trip) FROM story WHERE type IN ('travel.trip.booked', 'travel.trip.given-up')`, fmt.Sprint(trips))
 		w.Quiet()
+		ends := ended(w)
+		if len(ends) != trips {
+			w.T().Errorf("%d of %d trips ended: %q", len(ends), trips, ends)
+		}
 		var booked []string
-		for _, e := range ended(w) {
+		for _, e := range ends {
 			if trip, how, _ := strings.Cut(e, "|"); how == "travel.trip.booked|1" {
 				booked = append(booked, trip)
 			} else if how != "travel.trip.given-up|1" {
