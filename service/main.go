@@ -68,7 +68,7 @@ func (set *settings) bind(f *cli.Flags, p *Program) {
 	f.StringVar(&set.admin, "admin", "", "serve operators (tutti deadletters, jobs, lag) at this `ADDRESS`, as 127.0.0.1:9090; port 0 takes a free one. "+
 		"It asks nobody who they are: keep it on this machine")
 	if len(p.Services) > 1 {
-		f.StringSliceVar(&set.services, "services", nil, "run only these services of "+strings.Join(p.names(), ", "))
+		f.StringSliceVar(&set.services, "services", nil, "run only these `SERVICES` of "+strings.Join(p.names(), ", "))
 	}
 	f.StringVar(&set.logLevel, "log-level", level, "log from this `LEVEL` on: debug, info, warn or error")
 	f.StringVar(&set.recovery, "recover", "", "start although database and log do not fit: `HOW` is rewind or skip")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -41,6 +42,7 @@ type teller struct {
 	out    io.Writer
 	byHand bool // it leaves decisions to the reader
 	began  time.Time
+	last   progress // of the application that it follows
 	err    error
 }
 
@@ -52,7 +54,7 @@ func (t *teller) apply(who string, amount int64, what string) {
 	if t.err != nil {
 		return
 	}
-	t.began = time.Now()
+	t.began, t.last = time.Now(), progress{}
 	fmt.Fprintf(t.out, "\n%s applies for %d, %s\n", who, amount, what)
 	if status := t.call(http.MethodPost, "", application{ID: who, Applicant: who, Amount: amount}, nil); t.err == nil && status != http.StatusAccepted {
 		t.err = fmt.Errorf("%s's application is answered with status %d", who, status)
@@ -61,13 +63,14 @@ func (t *teller) apply(who string, amount int64, what string) {
 
 // await says how an application stands until it is over, or stands as wanted.
 func (t *teller) await(ctx context.Context, who, status string) {
-	var now, before progress
-	for ; t.err == nil && now.Status != status && !now.over(); time.Sleep(20 * time.Millisecond) {
+	for t.err == nil && t.last.Status != status && !t.last.over() {
+		time.Sleep(20 * time.Millisecond)
+		var now progress
 		t.call(http.MethodGet, "/"+who, nil, &now)
-		if t.err = errors.Join(t.err, ctx.Err()); t.err == nil && now != before {
-			t.say("%s: %s", now.Status, now.Why)
+		if t.err = errors.Join(t.err, ctx.Err()); t.err == nil && now != t.last {
+			t.say("%s", strings.TrimSuffix(now.Status+": "+now.Why, ": "))
+			t.last = now
 		}
-		before = now
 	}
 }
 
@@ -76,6 +79,9 @@ func (t *teller) decide(who string, d decision) {
 		return
 	}
 	if t.byHand {
+		if t.last.over() {
+			return
+		}
 		t.say("curl %s/applications/%s/decision -d '{\"choice\": \"approve\", \"by\": \"me\"}'", t.url, who)
 		return
 	}
