@@ -19,7 +19,7 @@ type Rig struct {
 	// Waiting is the orders under way: the watch ends them.
 	Waiting load.Waiting
 
-	running context.Context //nolint:containedctx // the services' lifetime, which no call has
+	start   func(run func(context.Context) error) // until stop
 	stop    context.CancelFunc
 	ended   chan error
 	started int
@@ -31,7 +31,12 @@ type Rig struct {
 func Open(ctx context.Context, s load.Settings, partitions int) (*Rig, error) {
 	const most = 100 // that run at once
 	r := &Rig{ended: make(chan error, most)}
-	r.running, r.stop = context.WithCancel(context.WithoutCancel(ctx))
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
+	r.start = func(run func(context.Context) error) {
+		r.started++
+		go func() { r.ended <- run(running) }()
+	}
 	if len(s.Brokers) == 0 {
 		broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(s.Dir, "broker")})
 		if err != nil {
@@ -61,11 +66,6 @@ func (r *Rig) Run(ctx context.Context, s *service.Service) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-func (r *Rig) start(run func(context.Context) error) {
-	r.started++
-	go func() { r.ended <- run(r.running) }()
 }
 
 // Watch ends the orders of which the log gets a message of a contract, from its present

@@ -109,7 +109,7 @@ func (b *bench) database(name string) string {
 
 func (b *bench) order(ctx context.Context, id string) error {
 	wait := b.Waiting.Begin(id)
-	if err := b.places[len(id)%len(b.places)](ctx, id); err != nil {
+	if err := b.places[int(id[len(id)-1])%len(b.places)](ctx, id); err != nil {
 		return err
 	}
 	return wait(ctx)

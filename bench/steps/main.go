@@ -82,7 +82,7 @@ func start(ctx context.Context, s load.Settings, t tuning) (*bench, error) {
 // order is a request to the service, in its next transaction.
 func (b *bench) order(ctx context.Context, id string) error {
 	wait := b.Waiting.Begin(id)
-	s := b.Services[len(id)%len(b.Services)]
+	s := b.Services[int(id[len(id)-1])%len(b.Services)]
 	err := s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		return event.Publish(ctx, tx, placed{step{ID: id, SKU: "sku-1", Quantity: 2, Amount: 4200, Customer: "cust-77", Status: "placed"}})
 	})
