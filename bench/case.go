@@ -22,8 +22,9 @@ type Case struct {
 	kafka    bool // it needs a Kafka
 	inFlight int
 	rate     float64
-	halfOf   string // the rate is half of the highest of the cases whose names begin so
-	fill     int    // orders stored before
+	halfOf   string     // the rate is half of the highest of the cases whose names begin so
+	before   [][]string // what its program is told in runs before, which store what was there already
+	unless   string     // the flag of the shop without which it is skipped
 	// run measures where no program of package load does.
 	run func(ctx context.Context, s *suite, w workplace) (load.Result, error)
 }
@@ -44,6 +45,7 @@ var levels = []int{64, 500, 4000}
 func cases(o options) []Case {
 	var cs []Case
 	cs = append(cs, stepsCases()...)
+	cs = append(cs, sagaCases()...)
 	cs = append(cs, peerCases()...)
 	cs = append(cs, shopCases()...)
 	cs = append(cs,
@@ -52,7 +54,8 @@ func cases(o options) []Case {
 			args: []string{"--idle", o.settle().String()}, inFlight: 1},
 		Case{Name: "dispatch", System: tutti, Setting: "an event to an empty handler", run: dispatch},
 	)
-	return append(cs, growthCases(o)...)
+	cs = append(cs, growthCases(o)...)
+	return append(cs, growthSagaCases(o)...)
 }
 
 // place is where a flow runs.
@@ -93,25 +96,29 @@ func stepsCases() (cs []Case) {
 	return append(cs, gentle, half)
 }
 
-// peerCases gives each peer two levels of load: what suits it, and more.
+// peer is a system of others.
+type peer struct {
+	name, system, setting string
+	program               string
+	args                  []string
+	postgres              bool
+	levels                []int // what suits it, and what all engines have in common
+}
+
+var peers = []peer{
+	{"watermill", "Watermill", "PostgreSQL", "watermill", nil, true, []int{200, 1000}},
+	{"dbos", "DBOS", "PostgreSQL", "dbos", nil, true, []int{64, 128}},
+	{"river", "River", "PostgreSQL", "river", nil, true, []int{64, 500}},
+	{"restate", "Restate", "its own log", "restate", nil, false, []int{64, 1000}},
+	{"temporal-local", "Temporal", "PostgreSQL, local activities", "temporal", []string{"--local"}, true, []int{64, 200}},
+	{"temporal", "Temporal", "PostgreSQL, activities", "temporal", nil, true, []int{64}},
+}
+
 func peerCases() (cs []Case) {
-	for _, p := range []struct {
-		program, system string
-		postgres        bool
-		levels          []int
-	}{
-		{"watermill", "Watermill", true, []int{200, 1000}},
-		{"dbos", "DBOS", true, []int{24, 128}},
-		{"river", "River", true, []int{64, 500}},
-		{"restate", "Restate", false, []int{64, 1000}},
-	} {
-		setting := "PostgreSQL"
-		if !p.postgres {
-			setting = "its own log"
-		}
+	for _, p := range peers {
 		for _, n := range p.levels {
-			cs = append(cs, Case{Name: fmt.Sprintf("%s/%d", p.program, n), System: p.system, Setting: setting,
-				program: p.program, postgres: p.postgres, inFlight: n})
+			cs = append(cs, Case{Name: fmt.Sprintf("%s/%d", p.name, n), System: p.system, Setting: p.setting,
+				program: p.program, args: p.args, postgres: p.postgres, inFlight: n})
 		}
 	}
 	return cs
@@ -131,10 +138,10 @@ func shopCases() (cs []Case) {
 	for _, n := range []int{64, 2000} {
 		c := shop
 		c.Name, c.inFlight = fmt.Sprintf("shop/kafka-postgres/%d", n), n
-		c.Setting, c.postgres, c.kafka = "whole shop by HTTP, PostgreSQL, Kafka", true, true
+		c.Setting, c.postgres, c.kafka, c.unless = "whole shop by HTTP, PostgreSQL, Kafka", true, true, "--database"
 		cs = append(cs, c)
 	}
-	return cs
+	return append(cs, directedShopCases()...)
 }
 
 // growthCases measures the steps with orders stored already. The smallest comes
@@ -146,7 +153,7 @@ func growthCases(o options) (cs []Case) {
 		order := append(append([]int{}, sizes...), sizes[0])
 		for i, n := range order {
 			c := Case{Name: fmt.Sprintf("growth%s/sqlite/%d", ids, n), System: tutti, Setting: count(n) + " orders stored",
-				program: "steps", inFlight: levels[1], fill: n}
+				program: "steps", inFlight: levels[1], before: [][]string{{"--fill", strconv.Itoa(n)}}}
 			if i == len(sizes) {
 				c.Name += "-again"
 			}

@@ -57,6 +57,8 @@ func rate(r *load.Result) float64 { return r.PerSecond }
 func p50(r *load.Result) float64  { return r.P50 }
 func p99(r *load.Result) float64  { return r.P99 }
 
+func memory(r *load.Result) float64 { return r.Memory }
+
 func note(name string) func(*load.Result) float64 {
 	return func(r *load.Result) float64 { return r.Notes[name] }
 }
@@ -124,30 +126,39 @@ func aims(r *Report) (as []aim) {
 	as = append(as,
 		aim{"idle/sqlite", "memory of the idle shop", 80, "MB", true, of("idle/sqlite", note("idle_mb"))},
 		aim{"idle/sqlite", "from the start to the first confirmed order", 1500, "ms", true, of("idle/sqlite", note("first_order_ms"))})
-	return append(as, growthAims(r)...)
+	as = append(as, sagaAims()...)
+	for _, prefix := range []string{"growth/sqlite/", "growth-random/sqlite/", "growth-saga/sqlite/", "growth-saga-random/sqlite/"} {
+		as = append(as, growthAims(r, prefix)...)
+	}
+	return as
 }
 
 // growthAims compare each size with the smallest, of which the slower run counts:
 // what the machine lost meanwhile is no slope.
-func growthAims(r *Report) (as []aim) {
-	for _, prefix := range []string{"growth/sqlite/", "growth-random/sqlite/"} {
-		var names []string
-		for _, o := range r.Outcomes {
-			if strings.HasPrefix(o.Case, prefix) {
-				names = append(names, o.Case)
-			}
+func growthAims(r *Report, prefix string) (as []aim) {
+	var names []string
+	for _, o := range r.Outcomes {
+		if strings.HasPrefix(o.Case, prefix) {
+			names = append(names, o.Case)
 		}
-		if len(names) < 3 {
-			continue
+	}
+	if len(names) < 3 {
+		return nil
+	}
+	first, again := names[0], names[len(names)-1]
+	base := func(get func(*load.Result) float64, of2 func(a, b float64) float64) figure {
+		return func(r *Report) (float64, bool) {
+			a, okA := of(first, get)(r)
+			b, okB := of(again, get)(r)
+			return of2(a, b), okA && okB
 		}
-		first, again := names[0], names[len(names)-1]
-		base := func(r *Report) (float64, bool) {
-			a, okA := of(first, rate)(r)
-			b, okB := of(again, rate)(r)
-			return min(a, b), okA && okB
-		}
-		for _, name := range names[1 : len(names)-1] {
-			as = append(as, aim{name, "rate of the smallest", 0.9, "of the smallest", false, ratio(of(name, rate), base)})
+	}
+	slowest := base(rate, func(a, b float64) float64 { return min(a, b) })
+	largest := base(memory, func(a, b float64) float64 { return max(a, b) })
+	for _, name := range names[1 : len(names)-1] {
+		as = append(as, aim{name, name + ": rate of the smallest", 0.9, "of the smallest", false, ratio(of(name, rate), slowest)})
+		if strings.HasPrefix(prefix, "growth-saga") {
+			as = append(as, aim{name, name + ": memory of the smallest", 1.2, "of the smallest's memory", true, ratio(of(name, memory), largest)})
 		}
 	}
 	return as

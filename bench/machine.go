@@ -111,7 +111,7 @@ func fsync(dir string) (p50, p99 float64, err error) {
 
 // versions says what ran beside the framework.
 func versions(ctx context.Context, postgres string) map[string]string {
-	out := map[string]string{"Restate server": restateVersion}
+	out := map[string]string{"Restate server": restateVersion, "Temporal server": temporalVersion}
 	if postgres != "" {
 		out["PostgreSQL"] = postgres
 	}
@@ -121,6 +121,7 @@ func versions(ctx context.Context, postgres string) map[string]string {
 		"peers/dbos":      {"github.com/dbos-inc/dbos-transact-golang"},
 		"peers/river":     {"github.com/riverqueue/river"},
 		"peers/restate":   {"github.com/restatedev/sdk-go"},
+		"peers/temporal":  {"go.temporal.io/sdk"},
 	} {
 		cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-m", "-f", "{{.Path}} {{.Version}}"}, modules...)...)
 		cmd.Dir = dir

@@ -39,7 +39,7 @@ var (
 
 // panels are what the picture shows; those without figures are left out.
 func (r *Report) panels() (ps []panel) {
-	for _, p := range []panel{r.throughput(), r.shop(), r.latency(), r.growth()} {
+	for _, p := range []panel{r.throughput(), r.sagas(), r.sagasAt64(), r.shop(), r.latency(), r.growth()} {
 		if len(p.bars) > 0 {
 			ps = append(ps, p)
 		}
@@ -52,33 +52,73 @@ func (r *Report) panels() (ps []panel) {
 func (r *Report) throughput() panel {
 	p := panel{title: "Four durable steps an order: orders a second (and how often that goes into Tutti's on SQLite)"}
 	base := r.highest("steps/sqlite/")
-	add := func(name, prefix string, c color.Color) {
-		rate := r.highest(prefix)
-		if rate == 0 {
-			return
-		}
-		text := number(rate)
-		if base > 0 && prefix != "steps/sqlite/" {
-			text += fmt.Sprintf("  (%s×)", number(base/rate))
-		}
-		p.bars = append(p.bars, bar{name, rate, text, c})
-	}
 	for _, at := range places {
-		add("Tutti: "+at.setting, "steps/"+at.name+"/", accent)
-		add("by hand: "+at.setting, "raw/"+at.name+"/", byHand)
+		p.add("Tutti: "+at.setting, r.highest("steps/"+at.name+"/"), base, accent)
+		p.add("by hand: "+at.setting, r.highest("raw/"+at.name+"/"), base, byHand)
 	}
-	add("Watermill: PostgreSQL", "watermill/", others)
-	add("Restate: its own log", "restate/", others)
-	add("DBOS: PostgreSQL", "dbos/", others)
-	add("River: PostgreSQL", "river/", others)
+	for _, other := range peers {
+		p.add(other.system+": "+other.setting, r.highest(other.name+"/"), base, others)
+	}
+	return p
+}
+
+// add adds the bar of a rate, and how many times as much the base is.
+func (p *panel) add(name string, rate, base float64, c color.Color) {
+	if rate == 0 {
+		return
+	}
+	text := number(rate)
+	if base > 0 && base != rate {
+		text += fmt.Sprintf("  (%s×)", number(base/rate))
+	}
+	p.bars = append(p.bars, bar{name, rate, text, c})
+}
+
+// sagas shows the best of each engine, and how many times a saga on SQLite is as fast.
+func (r *Report) sagas() panel {
+	p := panel{title: "Four steps that a saga directs, a command and a reply each: orders a second (and how often …)"}
+	base := r.highest("saga/sqlite/")
+	for _, at := range places {
+		p.add("Tutti: "+at.setting, r.highest("saga/"+at.name+"/"), base, accent)
+	}
+	if len(p.bars) == 0 {
+		return p
+	}
+	for _, other := range peers {
+		if other.name != "watermill" { // which directs nothing
+			p.add(other.system+": "+other.setting, r.highest(other.name+"/"), base, others)
+		}
+	}
+	return p
+}
+
+// sagasAt64 shows the same where little is under way.
+func (r *Report) sagasAt64() panel {
+	p := panel{title: "The same with 64 orders in flight"}
+	at := func(name string) float64 {
+		if result := r.of(name + "/64"); result != nil {
+			return result.PerSecond
+		}
+		return 0
+	}
+	base := at("saga/sqlite")
+	for _, place := range places {
+		p.add("Tutti: "+place.setting, at("saga/"+place.name), base, accent)
+	}
+	if len(p.bars) == 0 {
+		return p
+	}
+	for _, other := range peers {
+		p.add(other.system+": "+other.setting, at(other.name), base, others)
+	}
 	return p
 }
 
 func (r *Report) shop() panel {
 	p := panel{title: "The whole shop by HTTP: orders a second"}
 	for _, o := range r.Outcomes {
-		if strings.HasPrefix(o.Case, "shop/") && o.Result != nil && o.Result.InFlight > 0 {
-			p.bars = append(p.bars, bar{strings.TrimPrefix(o.Case, "shop/") + " in flight", o.Result.PerSecond, number(o.Result.PerSecond), accent})
+		if strings.HasPrefix(o.Case, "shop") && o.Result != nil && o.Result.InFlight > 0 {
+			p.bars = append(p.bars, bar{strings.TrimPrefix(strings.TrimPrefix(o.Case, "shop/"), "shop-") + " in flight", o.Result.PerSecond, number(o.Result.PerSecond), accent})
 		}
 	}
 	return p

@@ -13,8 +13,8 @@ import (
 // programs says in which folder the source of each is, seen from this one. Peers
 // have modules of their own, so that their dependencies do not mix.
 var programs = map[string]string{
-	"steps": "steps", "raw": "raw", "shop": "shop",
-	"watermill": "peers/watermill", "dbos": "peers/dbos", "river": "peers/river", "restate": "peers/restate",
+	"steps": "steps", "saga": "saga", "raw": "raw", "shop": "shop",
+	"watermill": "peers/watermill", "dbos": "peers/dbos", "river": "peers/river", "restate": "peers/restate", "temporal": "peers/temporal",
 	"the-shop": "../cmd/shop",
 }
 
@@ -50,6 +50,9 @@ func (b *builder) more(ctx context.Context, name string) ([]string, error) {
 	case "restate":
 		server, err := restateServer(ctx)
 		return []string{"--server", server}, err
+	case "temporal":
+		dir, err := b.temporal(ctx)
+		return []string{"--server", filepath.Join(dir, "server"), "--sql-tool", filepath.Join(dir, "sql")}, err
 	}
 	return nil, nil
 }
@@ -83,4 +86,31 @@ func restateServer(ctx context.Context) (string, error) {
 		return "", skip{"Restate's server cannot be had from npm: " + tail(err.Error(), 300)}
 	}
 	return server, err
+}
+
+const temporalVersion = "1.32.1"
+
+// temporal returns where Temporal's server and the tool for its tables are, which are
+// built from the Go module proxy on first use, into a cache of the user. That takes
+// some minutes.
+func (b *builder) temporal(ctx context.Context) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", skip{"there is no place for Temporal's server: " + err.Error()}
+	}
+	dir := filepath.Join(cache, "tutti", "temporal-"+temporalVersion)
+	if exists(filepath.Join(dir, "server")) && exists(filepath.Join(dir, "sql")) {
+		return dir, nil
+	}
+	if err, done := b.done["Temporal"]; done {
+		return dir, err
+	}
+	fmt.Fprintln(os.Stderr, "building Temporal's server, once for this machine: it takes some minutes")
+	at := "@v" + temporalVersion
+	_, err = child(ctx, b.dir, "env", "GOBIN="+dir, "go", "install", "go.temporal.io/server/cmd/tools/sql"+at, "go.temporal.io/server/cmd/server"+at)
+	if err != nil && ctx.Err() == nil {
+		err = skip{"Temporal's server cannot be built: " + tail(err.Error(), 300)}
+	}
+	b.done["Temporal"] = err
+	return dir, err
 }

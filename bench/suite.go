@@ -90,6 +90,14 @@ func (s *suite) attempt(ctx context.Context, c Case) (result load.Result, err er
 			return result, skip{"the highest load is not known: no closed loop of " + c.halfOf + " was measured in this run"}
 		}
 	}
+	if c.program != "" { // building takes the time that it takes
+		if _, err := s.builder.build(ctx, c.program); err != nil {
+			return result, err
+		}
+		if _, err := s.builder.more(ctx, c.program); err != nil {
+			return result, err
+		}
+	}
 	w := workplace{}
 	if w.dir, err = os.MkdirTemp(s.dir, "case-"); err != nil {
 		return result, err
@@ -131,8 +139,8 @@ func (s *suite) program(ctx context.Context, c Case, w workplace) (result load.R
 	if err != nil {
 		return result, err
 	}
-	if c.program == "shop" && c.postgres {
-		if err := s.takesDatabase(ctx, more[1]); err != nil {
+	if c.unless != "" {
+		if err := s.hasFlag(ctx, more[1], c.unless); err != nil {
 			return result, err
 		}
 	}
@@ -143,9 +151,9 @@ func (s *suite) program(ctx context.Context, c Case, w workplace) (result load.R
 		more = append(more, "--prefix", "bench-"+strconv.FormatInt(time.Now().UnixNano(), 36))
 	}
 	args := append(append([]string{path}, c.command(s, w)...), more...)
-	if c.fill > 0 {
-		if _, err := child(ctx, w.dir, append(slices.Clone(args), "--fill", strconv.Itoa(c.fill))...); err != nil {
-			return result, fmt.Errorf("store %d orders: %w", c.fill, err)
+	for _, store := range c.before {
+		if _, err := child(ctx, w.dir, append(slices.Clone(args), store...)...); err != nil {
+			return result, fmt.Errorf("store %s: %w", strings.Join(store, " "), err)
 		}
 	}
 	out, err := child(ctx, w.dir, args...)
@@ -159,11 +167,11 @@ func (s *suite) program(ctx context.Context, c Case, w workplace) (result load.R
 	return result, nil
 }
 
-// takesDatabase says whether the shop that was built can be given a database.
-func (s *suite) takesDatabase(ctx context.Context, shop string) error {
+// hasFlag says whether the shop that was built knows a flag.
+func (s *suite) hasFlag(ctx context.Context, shop, flag string) error {
 	out, err := child(ctx, s.dir, shop, "--help")
-	if err == nil && !bytes.Contains(out, []byte("--database")) {
-		err = skip{"this shop has no flag --database"}
+	if err == nil && !bytes.Contains(out, []byte(flag)) {
+		err = skip{"this shop has no flag " + flag}
 	}
 	return err
 }

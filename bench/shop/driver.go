@@ -26,10 +26,10 @@ type driver struct {
 
 // start starts a shop with one product, of which there is enough. Before the first
 // order it knows where the log ends, so that it misses no confirmation.
-func start(ctx context.Context, s load.Settings, program string) (*driver, error) {
+func start(ctx context.Context, s load.Settings, program, style string) (*driver, error) {
 	d := &driver{client: &http.Client{Timeout: load.Patience, Transport: &http.Transport{MaxIdleConnsPerHost: 10_000}}}
 	var err error
-	if d.server, err = serve(ctx, s, program); err != nil {
+	if d.server, err = serve(ctx, s, program, style); err != nil {
 		return d, err
 	}
 	d.closers = append(d.closers, d.stop)

@@ -14,10 +14,11 @@ import (
 
 func main() {
 	program := flag.String("program", "shop", "run the shop's `PROGRAM`")
+	style := flag.String("style", "", "have the shop process orders by this `STYLE`; by default by its own")
 	idle := flag.Duration("idle", 0, "after the first order, leave the shop alone for this `TIME`, and note its memory")
 	load.Main(func(ctx context.Context, s load.Settings) (load.System, error) {
 		begin := time.Now()
-		d, err := start(ctx, s, *program)
+		d, err := start(ctx, s, *program, *style)
 		if err != nil {
 			return load.System{}, errors.Join(err, d.close())
 		}

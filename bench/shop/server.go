@@ -25,13 +25,16 @@ type server struct {
 }
 
 // serve starts a shop, and returns once it is ready.
-func serve(ctx context.Context, s load.Settings, program string) (*server, error) {
+func serve(ctx context.Context, s load.Settings, program, style string) (*server, error) {
 	args := []string{"--json", "--traffic", "0", "--http", "127.0.0.1:0", "--log-level", "warn", "--data", filepath.Join(s.Dir, "shop")}
 	if len(s.Brokers) > 0 {
 		args = append(args, "--brokers", strings.Join(s.Brokers, ","))
 	}
 	if s.Database != "" {
 		args = append(args, "--database", s.Database)
+	}
+	if style != "" {
+		args = append(args, "--style", style)
 	}
 	srv := &server{cmd: exec.Command(program, args...), stderr: new(bytes.Buffer)}
 	srv.cmd.Stderr = srv.stderr
