@@ -35,7 +35,7 @@ func (r *runner) result() (Result, error) {
 	defer r.mu.Unlock()
 	if len(r.took) == 0 {
 		if r.first == nil {
-			r.first = fmt.Errorf("none took less than %v", r.plan.For+Patience)
+			r.first = fmt.Errorf("none ended within the measured %v", r.plan.For)
 		}
 		return Result{}, fmt.Errorf("no order was confirmed: %w", r.first)
 	}

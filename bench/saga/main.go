@@ -37,7 +37,7 @@ type tuning struct {
 
 func main() {
 	var t tuning
-	flag.StringVar(&t.start, "start", "request", "begin orders by a `request` to the mediator that starts the saga, or by an event that does")
+	flag.StringVar(&t.start, "start", "event", "begin orders by `event`, as the steps do, or by request, which starts the saga at the mediator")
 	flag.IntVar(&t.batch, "batch", 0, "handle at most `N` records in a transaction; 0 is the framework's default")
 	flag.IntVar(&t.partitions, "partitions", 1, "give each topic `N` partitions")
 	flag.IntVar(&t.instances, "instances", 1, "run the mediator `N` times on one database, which has to be PostgreSQL")
