@@ -74,7 +74,7 @@ func (b *bench) start(ctx context.Context, s load.Settings, topic string, partit
 	ended := make(chan error, 1)
 	go func() { ended <- b.flow.run(running) }()
 	b.opened(func() error { stop(); return <-ended })
-	stopWatching, err := watch(ctx, s.Brokers, topic, b.waiting.End)
+	stopWatching, err := watch(ctx, s.Brokers, topic, partitions, b.waiting.End)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -9,13 +12,13 @@ import (
 
 // watch calls end with each order that the log says is confirmed, from its present
 // end on.
-func watch(ctx context.Context, brokers []string, topic string, end func(id string)) (stop func() error, err error) {
+func watch(ctx context.Context, brokers []string, topic string, partitions int, end func(id string)) (stop func() error, err error) {
 	admin, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
 	if err != nil {
 		return nil, err
 	}
 	defer admin.Close()
-	ends, err := kadm.NewClient(admin).ListEndOffsets(ctx, topic)
+	ends, err := endsOf(ctx, kadm.NewClient(admin), topic, partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -36,4 +39,25 @@ func watch(ctx context.Context, brokers []string, topic string, end func(id stri
 		}
 	}()
 	return func() error { cancel(); client.Close(); return nil }, nil
+}
+
+// endsOf asks where the partitions end until it hears of all: a broker may not know yet
+// of a topic that was just made.
+func endsOf(ctx context.Context, admin *kadm.Client, topic string, partitions int) (kadm.ListedOffsets, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		ends, err := admin.ListEndOffsets(ctx, topic)
+		if err == nil {
+			err = ends.Error()
+		}
+		if err == nil && len(ends[topic]) >= partitions {
+			return ends, nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("find the ends of %d partitions of %s: %w", partitions, topic, errors.Join(err, ctx.Err()))
+		}
+	}
 }
