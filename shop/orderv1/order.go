@@ -1,4 +1,8 @@
 // Package orderv1 is the contract of the order service, version 1.
+//
+// Events of an order that a mediator directs are marked as Directed: nobody takes a
+// decision from them but the mediator. Those that are Unchanged only answer a command
+// that changed nothing: it was so before.
 package orderv1
 
 import (
@@ -28,6 +32,16 @@ type Address struct {
 	Country string `json:"country"`
 }
 
+// Style says how an order gets to its end.
+type Style string
+
+// Under choreography the services follow each other's events, under orchestration they
+// follow the commands of a mediator.
+const (
+	Choreography  Style = "choreography"
+	Orchestration Style = "orchestration"
+)
+
 // Place asks for an order. The order id is chosen by the sender; the same id
 // again has no effect.
 type Place struct {
@@ -36,6 +50,8 @@ type Place struct {
 	Lines        []Line  `json:"lines"`
 	PaymentToken string  `json:"paymentToken"`
 	Address      Address `json:"address"`
+	// Style, if it is empty, is as the order service is set up.
+	Style Style `json:"style,omitempty"`
 }
 
 // Contract implements event.Typed.
@@ -55,6 +71,7 @@ type Placed struct {
 	PaymentToken string    `json:"paymentToken"`
 	Address      Address   `json:"address"`
 	Deadline     time.Time `json:"deadline"`
+	Directed     bool      `json:"directed,omitempty"`
 }
 
 // Contract implements event.Typed.
@@ -68,8 +85,9 @@ func (e Placed) Key() string { return e.OrderID }
 // CancellationRequested says that an order is to be undone before it is
 // confirmed: the customer cancelled it, or it was not settled in time.
 type CancellationRequested struct {
-	OrderID string `json:"orderId"`
-	Reason  string `json:"reason"`
+	OrderID  string `json:"orderId"`
+	Reason   string `json:"reason"`
+	Directed bool   `json:"directed,omitempty"`
 }
 
 // Contract implements event.Typed.
@@ -85,6 +103,8 @@ type Confirmed struct {
 	OrderID    string `json:"orderId"`
 	CustomerID string `json:"customerId"`
 	Total      int64  `json:"total"`
+	Directed   bool   `json:"directed,omitempty"`
+	Unchanged  bool   `json:"unchanged,omitempty"`
 }
 
 // Contract implements event.Typed.
@@ -95,12 +115,59 @@ func (Confirmed) Contract() event.Contract {
 // Key is the order's id.
 func (e Confirmed) Key() string { return e.OrderID }
 
+// ConfirmOrder asks for an order that a mediator directs to be confirmed: it is
+// reserved, paid and on its way. It is answered by Confirmed or ConfirmationRefused.
+type ConfirmOrder struct {
+	OrderID string `json:"orderId"`
+}
+
+// Contract implements event.Typed.
+func (ConfirmOrder) Contract() event.Contract {
+	return event.Contract{Type: "shop.order.confirm", Version: 1, Topic: Commands, Kind: event.KindCommand}
+}
+
+// Key is the order's id.
+func (c ConfirmOrder) Key() string { return c.OrderID }
+
+// ConfirmationRefused says that an order will not be confirmed, because it is being or
+// was cancelled.
+type ConfirmationRefused struct {
+	OrderID  string `json:"orderId"`
+	Reason   string `json:"reason"`
+	Directed bool   `json:"directed,omitempty"`
+}
+
+// Contract implements event.Typed.
+func (ConfirmationRefused) Contract() event.Contract {
+	return event.Contract{Type: "shop.order.confirmation-refused", Version: 1, Topic: Topic}
+}
+
+// Key is the order's id.
+func (e ConfirmationRefused) Key() string { return e.OrderID }
+
+// CancelOrder asks for an order that a mediator directs, and for which nothing is done
+// any more, to be cancelled. It is answered by Cancelled.
+type CancelOrder struct {
+	OrderID string `json:"orderId"`
+	Reason  string `json:"reason"`
+}
+
+// Contract implements event.Typed.
+func (CancelOrder) Contract() event.Contract {
+	return event.Contract{Type: "shop.order.cancel", Version: 1, Topic: Commands, Kind: event.KindCommand}
+}
+
+// Key is the order's id.
+func (c CancelOrder) Key() string { return c.OrderID }
+
 // Cancelled says that an order ended without delivery, and that what was done for
 // it is being or has been undone.
 type Cancelled struct {
 	OrderID    string `json:"orderId"`
 	CustomerID string `json:"customerId"`
 	Reason     string `json:"reason"`
+	Directed   bool   `json:"directed,omitempty"`
+	Unchanged  bool   `json:"unchanged,omitempty"`
 }
 
 // Contract implements event.Typed.
