@@ -61,6 +61,8 @@ var rules = []rule{
 		"replay is a customer: it uses the shop's front door, and watches the log"},
 	{"shop/verify", []string{"event", "kafka", "store", "shop/*v1", "internal/*"},
 		"an auditor reads what is stored, and must not share the code that it audits"},
+	{"shop/fulfilment", []string{"event", "saga", "service", "shop/*v1"},
+		"a mediator directs others by their contracts, and does nothing itself"},
 	{"shop/*", []string{"event", "job", "problem", "service", "store", "shop/*v1", "internal/bulk"},
 		"services meet in contracts only, never in each other's code; no service touches the bus"},
 

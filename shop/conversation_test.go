@@ -145,7 +145,7 @@ func (c *conversation) orders() {
 	c.call(400, path, "bobs 2", body)
 	for _, part := range []struct{ good, bad string }{
 		{"London", ""}, {"London", long(201)}, {`:3`, `:0`}, {`:3`, `:1000001`}, {`:595`, `:0`}, {`:595`, `:100000001`},
-		{"tok_ok", ""}, {`"bob"`, `"."`}, {`"mug"`, `"m/ug"`},
+		{"tok_ok", ""}, {`"bob"`, `"."`}, {`"mug"`, `"m/ug"`}, {`,"lines"`, `,"style":"tango","lines"`},
 	} {
 		c.broken(path, "bobs-2", strings.Replace(body, part.good, part.bad, 1))
 	}
@@ -154,6 +154,15 @@ func (c *conversation) orders() {
 	c.call(404, "GET /orders/none", "", "")
 	c.call(202, path, "bobs-2", ask("tok_decline", "London", 1))
 	c.settle("bobs-2", "cancelled")
+	for _, style := range []string{"choreography", "orchestration"} {
+		id, styled := "bobs-"+style, strings.TrimSuffix(body, "}")+fmt.Sprintf(`,"style":%q}`, style)
+		c.call(202, path, id, styled)
+		c.call(422, path, id, body)
+		c.settle(id, "confirmed")
+		if got := c.text(c.call(200, "GET /orders/"+id, "", ""), "style"); got != style {
+			c.T().Errorf("the order's style is %s, want %s", got, style)
+		}
+	}
 	next := c.text(c.call(200, "GET /orders?customer=bob&limit=1", "", ""), "next")
 	c.call(200, "GET /orders?customer=bob&after="+next, "", "")
 	c.call(200, "GET /orders?customer=nobody", "", "")

@@ -18,8 +18,6 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
-
-	"github.com/tutti-go/tutti/tuttitest"
 )
 
 // These tests hold openapi.yaml true: it is valid, lists the routes that services
@@ -124,22 +122,19 @@ var unreached = map[string]string{
 }
 
 func TestOpenAPIHoldsTrue(t *testing.T) {
-	doc := loadAPI(t)
-	tuttitest.Run(t, func(w *tuttitest.World) {
-		run(w, func(s *shop) {
-			c := &conversation{shop: s, doc: doc, had: map[string]bool{}}
-			c.page()
-			c.products()
-			c.customers()
-			c.stock()
-			c.carts()
-			c.checkout()
-			c.orders()
-			c.cancellations()
-			c.returns()
-			c.followUps()
-			c.expectAll()
-		})
+	everyWay(t, func(s *shop) {
+		c := &conversation{shop: s, doc: loadAPI(t), had: map[string]bool{}}
+		c.page()
+		c.products()
+		c.customers()
+		c.stock()
+		c.carts()
+		c.checkout()
+		c.orders()
+		c.cancellations()
+		c.returns()
+		c.followUps()
+		c.expectAll()
 	})
 }
 

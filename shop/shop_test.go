@@ -1,11 +1,13 @@
 package shop_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/tutti-go/tutti/shop/fulfilment"
 	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/tuttitest"
 )
@@ -13,43 +15,45 @@ import (
 // TestOrders places an order of each kind, and looks at how it ends.
 func TestOrders(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		order  wish
-		status string
-		money  string // taken and given back, as "amount|refunded"; empty: the gateway was not called
-		stock  string // available units of tea, of 1000
-		mails  int
+		name      string
+		order     wish
+		status    string
+		money     string // taken and given back, as "amount|refunded"; empty: the gateway was not called
+		stock     string // available units of tea, of 1000
+		mails     int
+		paidFirst string // money where payment comes first, if that makes a difference
 	}{
-		{"confirmed", wish{token: "tok_ok", city: "London", lines: one("tea", 3)}, "confirmed", "750|0", "997", 1},
-		{"two lines of one product", wish{token: "tok_ok", city: "London", lines: append(one("tea", 3), one("tea", 2)...)}, "confirmed", "1250|0", "995", 1},
-		{"out of stock", wish{token: "tok_ok", city: "London", lines: one("tea", 1001)}, "cancelled", "", "1000", 1},
-		{"unknown product", wish{token: "tok_ok", city: "London", lines: append(one("tea", 1), one("pot", 1)...)}, "cancelled", "", "1000", 1},
-		{"declined", wish{token: "tok_decline", city: "London", lines: one("tea", 3)}, "cancelled", "", "1000", 1},
-		{"no carrier", wish{token: "tok_ok", city: "Nowhere", lines: one("tea", 3)}, "cancelled", "750|750", "1000", 1},
-		{"late", wish{token: "tok_late", city: "Slowtown", lines: one("tea", 3)}, "confirmed", "750|0", "997", 1},
-		{"answered twice", wish{token: "tok_twice", city: "London", lines: one("tea", 3)}, "confirmed", "750|0", "997", 1},
-		{"no answer", wish{token: "tok_timeout", city: "Timeout", lines: one("tea", 3)}, "confirmed", "750|0", "997", 1},
-		{"gateway down for a while", wish{token: "tok_down_4", city: "London", lines: one("tea", 3)}, "confirmed", "750|0", "997", 1},
+		{"confirmed", wish{token: "tok_ok", city: "London", lines: one("tea", 3)}, "confirmed", "750|0", "997", 1, ""},
+		{"two lines of one product", wish{token: "tok_ok", city: "London", lines: append(one("tea", 3), one("tea", 2)...)}, "confirmed", "1250|0", "995", 1, ""},
+		{"out of stock", wish{token: "tok_ok", city: "London", lines: one("tea", 1001)}, "cancelled", "", "1000", 1, "250250|250250"},
+		{"unknown product", wish{token: "tok_ok", city: "London", lines: append(one("tea", 1), one("pot", 1)...)}, "cancelled", "", "1000", 1, "500|500"},
+		{"declined", wish{token: "tok_decline", city: "London", lines: one("tea", 3)}, "cancelled", "", "1000", 1, ""},
+		{"no carrier", wish{token: "tok_ok", city: "Nowhere", lines: one("tea", 3)}, "cancelled", "750|750", "1000", 1, ""},
+		{"late", wish{token: "tok_late", city: "Slowtown", lines: one("tea", 3)}, "confirmed", "750|0", "997", 1, ""},
+		{"answered twice", wish{token: "tok_twice", city: "London", lines: one("tea", 3)}, "confirmed", "750|0", "997", 1, ""},
+		{"no answer", wish{token: "tok_timeout", city: "Timeout", lines: one("tea", 3)}, "confirmed", "750|0", "997", 1, ""},
+		{"gateway down for a while", wish{token: "tok_down_4", city: "London", lines: one("tea", 3)}, "confirmed", "750|0", "997", 1, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tuttitest.Run(t, func(w *tuttitest.World) {
-				run(w, func(s *shop) {
-					c.order.id = "o1"
-					s.place(c.order)
-					s.Quiet()
-					if got := s.status("o1"); got != c.status {
-						t.Errorf("the order is %s, want %s", got, c.status)
-					}
-					money := ""
-					if err := s.payment.Ledger().QueryRow(w.T().Context(), `SELECT COALESCE(MAX(amount || '|' || refunded), '') FROM charges`).Scan(&money); err != nil {
-						t.Fatal(err)
-					}
-					if money != c.money {
-						t.Errorf("the gateway took and gave back %q, want %q", money, c.money)
-					}
-					s.ExpectRows("inventory", `SELECT received - reserved FROM stock WHERE sku = 'tea'`, c.stock)
-					s.ExpectRows("notification", `SELECT COUNT(*) FROM notifications WHERE status = 'sent'`, fmt.Sprint(c.mails))
-				})
+			everyWay(t, func(s *shop) {
+				c.order.id = "o1"
+				s.place(c.order)
+				s.Quiet()
+				if got := s.status("o1"); got != c.status {
+					t.Errorf("the order is %s, want %s", got, c.status)
+				}
+				money, want := "", c.money
+				if s.flow == fulfilment.PayFirst { // it is charged before stock is asked for
+					want = cmp.Or(c.paidFirst, want)
+				}
+				if err := s.payment.Ledger().QueryRow(s.T().Context(), `SELECT COALESCE(MAX(amount || '|' || refunded), '') FROM charges`).Scan(&money); err != nil {
+					s.T().Fatal(err)
+				}
+				if money != want {
+					s.T().Errorf("the gateway took and gave back %q, want %q", money, want)
+				}
+				s.ExpectRows("inventory", `SELECT received - reserved FROM stock WHERE sku = 'tea'`, c.stock)
+				s.ExpectRows("notification", `SELECT COUNT(*) FROM notifications WHERE status = 'sent'`, fmt.Sprint(c.mails))
 			})
 		})
 	}
@@ -64,23 +68,21 @@ func TestCancel(t *testing.T) {
 		5 * time.Second, 5010 * time.Millisecond, 8 * time.Second, 10 * time.Second, 10020 * time.Millisecond, time.Minute,
 	} {
 		t.Run(after.String(), func(t *testing.T) {
-			tuttitest.Run(t, func(w *tuttitest.World) {
-				run(w, func(s *shop) {
-					s.place(wish{"o1", "tok_late", "Slowtown", one("tea", 3)})
-					s.Sleep(after)
-					code := s.cancel("o1")
-					s.Quiet()
-					status := s.status("o1")
-					if want := map[int]string{http.StatusAccepted: "cancelled", http.StatusOK: "cancelled", http.StatusConflict: "confirmed"}[code]; status != want {
-						t.Errorf("the shop answered %d, and the order is %s, want %s", code, status, want)
-					}
-					ends[status]++
-				})
+			everyWay(t, func(s *shop) {
+				s.place(wish{"o1", "tok_late", "Slowtown", one("tea", 3)})
+				s.Sleep(after)
+				code := s.cancel("o1")
+				s.Quiet()
+				status := s.status("o1")
+				if want := map[int]string{http.StatusAccepted: "cancelled", http.StatusOK: "cancelled", http.StatusConflict: "confirmed"}[code]; status != want {
+					s.T().Errorf("the shop answered %d, and the order is %s, want %s", code, status, want)
+				}
+				ends[s.name+" "+status]++
 			})
 		})
 	}
-	if ends["confirmed"] == 0 || ends["cancelled"] == 0 {
-		t.Errorf("orders ended %v, want both ends: the moments miss one", ends)
+	if len(ends) != 6 {
+		t.Errorf("orders ended %v, want both ends in each way: the moments miss one", ends)
 	}
 }
 
@@ -89,75 +91,70 @@ func TestCancel(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	for _, down := range []string{"inventory", "payment", "shipping"} {
 		t.Run(down, func(t *testing.T) {
-			tuttitest.Run(t, func(w *tuttitest.World) {
-				run(w, func(s *shop) {
-					s.Crash(down)
-					s.place(wish{"o1", "tok_ok", "London", one("tea", 3)})
-					s.Sleep(35 * time.Minute)
-					if got := s.status("o1"); got == "confirmed" {
-						t.Errorf("without %s the order is %s", down, got)
-					}
-					s.Restart(down)
-					s.Quiet()
-					if got := s.status("o1"); got != "cancelled" {
-						t.Errorf("the order is %s, want cancelled", got)
-					}
-					s.ExpectRows("inventory", `SELECT received - reserved FROM stock WHERE sku = 'tea'`, "1000")
-				})
+			everyWay(t, func(s *shop) {
+				s.Crash(down)
+				s.place(wish{"o1", "tok_ok", "London", one("tea", 3)})
+				s.Sleep(35 * time.Minute)
+				if got := s.status("o1"); got == "confirmed" {
+					s.T().Errorf("without %s the order is %s", down, got)
+				}
+				s.Restart(down)
+				s.Quiet()
+				if got := s.status("o1"); got != "cancelled" {
+					s.T().Errorf("the order is %s, want cancelled", got)
+				}
+				s.ExpectRows("inventory", `SELECT received - reserved FROM stock WHERE sku = 'tea'`, "1000")
 			})
 		})
 	}
 }
 
 func TestReturn(t *testing.T) {
-	tuttitest.Run(t, func(w *tuttitest.World) {
-		run(w, func(s *shop) {
-			s.place(wish{"o1", "tok_ok", "London", []orderv1.Line{
-				{SKU: "tea", Quantity: 2, UnitPrice: 100}, {SKU: "tea", Quantity: 2, UnitPrice: 300}, {SKU: "cup", Quantity: 1, UnitPrice: 50},
-			}})
-			if s.giveBack("o1", "r0", "tea", 1) {
-				t.Error("goods of an order that is not confirmed were taken back")
+	everyWay(t, func(s *shop) {
+		s.place(wish{"o1", "tok_ok", "London", []orderv1.Line{
+			{SKU: "tea", Quantity: 2, UnitPrice: 100}, {SKU: "tea", Quantity: 2, UnitPrice: 300}, {SKU: "cup", Quantity: 1, UnitPrice: 50},
+		}})
+		if s.giveBack("o1", "r0", "tea", 1) {
+			s.T().Error("goods of an order that is not confirmed were taken back")
+		}
+		s.Quiet()
+		for range 2 {
+			if !s.giveBack("o1", "r1", "tea", 3) {
+				s.T().Error("a return, or its repetition, was refused")
 			}
-			s.Quiet()
-			for range 2 {
-				if !s.giveBack("o1", "r1", "tea", 3) {
-					t.Error("a return, or its repetition, was refused")
-				}
-			}
-			if s.giveBack("o1", "r2", "tea", 2) {
-				t.Error("more was taken back than was ordered")
-			}
-			s.Quiet()
-			s.ExpectRows("order", `SELECT id, refund, status FROM returns`, "r1|500|settled")
-			s.ExpectRows("inventory", `SELECT sku, reserved FROM stock ORDER BY sku`, "cup|1", "tea|1")
-			s.ExpectRows("customer", `SELECT spend FROM customers`, "350")
-		})
+		}
+		if s.giveBack("o1", "r2", "tea", 2) {
+			s.T().Error("more was taken back than was ordered")
+		}
+		s.Quiet()
+		s.ExpectRows("order", `SELECT id, refund, status FROM returns`, "r1|500|settled")
+		s.ExpectRows("inventory", `SELECT sku, reserved FROM stock ORDER BY sku`, "cup|1", "tea|1")
+		s.ExpectRows("customer", `SELECT spend FROM customers`, "350")
 	})
 }
 
 // TestCheckout orders by way of the storefront's cart.
 func TestCheckout(t *testing.T) {
-	tuttitest.Run(t, func(w *tuttitest.World) {
-		run(w, func(s *shop) {
-			s.ExpectRows("storefront", `SELECT sku, price FROM products`, "tea|250")
-			cart := s.fill("tea", 2)
-			order := s.checkOut(cart)
-			if again := s.checkOut(cart); again != order {
-				t.Errorf("checking out again makes order %s, want %s", again, order)
-			}
-			s.Quiet()
-			if got := s.status(order); got != "confirmed" {
-				t.Errorf("the order is %s, want confirmed", got)
-			}
-		})
+	everyWay(t, func(s *shop) {
+		s.ExpectRows("storefront", `SELECT sku, price FROM products`, "tea|250")
+		cart := s.fill("tea", 2)
+		order := s.checkOut(cart)
+		if again := s.checkOut(cart); again != order {
+			s.T().Errorf("checking out again makes order %s, want %s", again, order)
+		}
+		s.Quiet()
+		if got := s.status(order); got != "confirmed" {
+			s.T().Errorf("the order is %s, want confirmed", got)
+		}
 	})
 }
 
 // TestSimulation has customers order, cancel and return while services crash, are
 // cut off and repeat themselves. Whatever happens, the invariants hold.
 func TestSimulation(t *testing.T) {
+	ways := []way{choreographed, directed, mixed, payFirst}
 	tuttitest.Seeds(t, 200, func(w *tuttitest.World) {
-		run(w, func(s *shop) {
+		run(w, ways[w.Rand().IntN(len(ways))], func(s *shop) {
 			s.Chaos(tuttitest.Chaos{Over: 12 * time.Second, Faults: 10})
 			for n := range 8 {
 				s.customer(fmt.Sprint("o", n))

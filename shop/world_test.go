@@ -1,4 +1,4 @@
-// Package shop_test runs the whole shop in virtual time: eight services, gateways
+// Package shop_test runs the whole shop in virtual time: nine services, gateways
 // and customers.
 package shop_test
 
@@ -10,10 +10,12 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"testing"
 	"time"
 
 	"github.com/tutti-go/tutti/shop/catalog"
 	"github.com/tutti-go/tutti/shop/customer"
+	"github.com/tutti-go/tutti/shop/fulfilment"
 	"github.com/tutti-go/tutti/shop/gateway"
 	"github.com/tutti-go/tutti/shop/inventory"
 	"github.com/tutti-go/tutti/shop/notification"
@@ -34,12 +36,43 @@ type shop struct {
 	carrier *gateway.Carrier
 	mail    *gateway.Mail
 	placed  []string // orders that were acknowledged
+	way
+}
+
+// way is how orders are brought to their ends.
+type way struct {
+	name  string
+	style func(n int) orderv1.Style // of the nth order
+	flow  fulfilment.Flow
+}
+
+func always(s orderv1.Style) func(int) orderv1.Style {
+	return func(int) orderv1.Style { return s }
+}
+
+// Both styles, and the two flows of a mediator; and the styles side by side.
+var (
+	choreographed = way{"choreography", always(orderv1.Choreography), fulfilment.ReserveFirst}
+	directed      = way{"orchestration", always(orderv1.Orchestration), fulfilment.ReserveFirst}
+	payFirst      = way{"pay first", always(orderv1.Orchestration), fulfilment.PayFirst}
+	mixed         = way{"mixed", func(n int) orderv1.Style {
+		return []orderv1.Style{orderv1.Choreography, orderv1.Orchestration}[n%2]
+	}, fulfilment.ReserveFirst}
+)
+
+// everyWay runs a test in a world for each way that an order may go.
+func everyWay(t *testing.T, test func(s *shop)) {
+	for _, by := range []way{choreographed, directed, payFirst} {
+		t.Run(by.name, func(t *testing.T) {
+			tuttitest.Run(t, func(w *tuttitest.World) { run(w, by, test) })
+		})
+	}
 }
 
 // run calls fn with an open shop that has goods and a customer; afterwards all
 // invariants must hold.
-func run(w *tuttitest.World, fn func(s *shop)) {
-	s := &shop{World: w}
+func run(w *tuttitest.World, by way, fn func(s *shop)) {
+	s := &shop{World: w, way: by}
 	defer s.closeGateways()
 	s.open()
 	s.put("catalog", "/products/tea", `{"name":"Tea","price":250}`)
@@ -67,14 +100,15 @@ func (s *shop) open() {
 	s.Start("storefront", storefront.Register)
 	s.Start("catalog", catalog.Register)
 	s.Start("customer", customer.Register)
-	s.Start("order", order.Register(order.Config{}))
+	s.Start("order", order.Register(order.Config{Style: s.style(0)}))
 	s.Start("inventory", inventory.Register)
 	s.Start("payment", payment.Register(s.payment))
 	s.Start("shipping", shipping.Register(s.carrier))
 	s.Start("notification", notification.Register(s.mail))
+	s.Start("fulfilment", fulfilment.Register(fulfilment.Config{Flow: s.flow}))
 }
 
-var services = []string{"storefront", "catalog", "customer", "order", "inventory", "payment", "shipping", "notification"}
+var services = []string{"storefront", "catalog", "customer", "order", "inventory", "payment", "shipping", "notification", "fulfilment"}
 
 func (s *shop) ledger(kind string) string { return filepath.Join(s.Dir(), "gateway-"+kind+".db") }
 
@@ -172,6 +206,7 @@ func (s *shop) place(o wish) {
 	body, err := json.Marshal(map[string]any{
 		"customerId": "ann", "lines": o.lines, "paymentToken": o.token,
 		"address": orderv1.Address{Name: "Ann", Street: "High Street 1", City: o.city, Country: "GB"},
+		"style":   s.style(len(s.placed)),
 	})
 	if err != nil {
 		s.T().Fatal(err)

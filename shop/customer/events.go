@@ -14,6 +14,7 @@ type (
 	confirmed struct {
 		CustomerID string `json:"customerId"`
 		Total      int64  `json:"total"`
+		Unchanged  bool   `json:"unchanged"`
 	}
 	returned struct {
 		CustomerID string `json:"customerId"`
@@ -24,8 +25,15 @@ type (
 func (confirmed) Contract() event.Contract { return orderv1.Confirmed{}.Contract() }
 func (returned) Contract() event.Contract  { return orderv1.Returned{}.Contract() }
 
-func (e confirmed) spending() spending { return spending{e.CustomerID, e.Total} }
-func (e returned) spending() spending  { return spending{e.CustomerID, -e.Refund} }
+func (e returned) spending() spending { return spending{e.CustomerID, -e.Refund} }
+
+// spending is nothing where the confirmation was counted before.
+func (e confirmed) spending() spending {
+	if e.Unchanged {
+		return spending{e.CustomerID, 0}
+	}
+	return spending{e.CustomerID, e.Total}
+}
 
 // counting makes a handler of events that change what customers have spent.
 func counting[T interface{ spending() spending }](ctx context.Context, tx *store.Tx, ms []event.Message[T]) error {

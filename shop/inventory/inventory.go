@@ -14,7 +14,7 @@ import (
 //
 //	(none) ──► reserved ──► released
 //	   ├─────► refused                 out of stock
-//	   └─────► stopped                 payment failed before the order was known here
+//	   └─────► stopped                 given up before the order was known here
 type status string
 
 const (
@@ -83,13 +83,7 @@ type shelf map[string]level
 // claim decides on an order for lines, each SKU once: it reserves all of them, or
 // returns what is missing and reserves nothing.
 func (s shelf) claim(lines []line) []inventoryv1.Shortage {
-	var missing []inventoryv1.Shortage
-	for _, l := range lines {
-		if has := s[l.SKU].available(); has < l.Quantity {
-			missing = append(missing, inventoryv1.Shortage{SKU: l.SKU, Wanted: l.Quantity, Available: has})
-		}
-	}
-	if missing != nil {
+	if missing := s.missing(lines); missing != nil {
 		return missing
 	}
 	for _, l := range lines {
@@ -98,6 +92,17 @@ func (s shelf) claim(lines []line) []inventoryv1.Shortage {
 		s[l.SKU] = have
 	}
 	return nil
+}
+
+// missing returns what of some lines stock does not cover.
+func (s shelf) missing(lines []line) []inventoryv1.Shortage {
+	var missing []inventoryv1.Shortage
+	for _, l := range lines {
+		if has := s[l.SKU].available(); has < l.Quantity {
+			missing = append(missing, inventoryv1.Shortage{SKU: l.SKU, Wanted: l.Quantity, Available: has})
+		}
+	}
+	return missing
 }
 
 func (s shelf) clone() shelf { return maps.Clone(s) }
@@ -114,9 +119,14 @@ func (s shelf) since(before shelf) []line {
 }
 
 // reserve decides on an order whose claim stands at st: only a first one counts.
-// It returns st itself if there is nothing to do.
+// It returns st itself if there is nothing to do, and what is missing, now, for an
+// order that was refused.
 func (st status) reserve(s shelf, lines []line) (status, []inventoryv1.Shortage) {
-	if st != none {
+	switch st {
+	case none:
+	case refused:
+		return st, s.missing(lines)
+	default:
 		return st, nil
 	}
 	if missing := s.claim(lines); missing != nil {
@@ -125,7 +135,7 @@ func (st status) reserve(s shelf, lines []line) (status, []inventoryv1.Shortage)
 	return reserved, nil
 }
 
-// undo decides on an order that will not be paid, or has been refunded: what is
+// undo decides on an order that is given up, as one that will not be paid: what is
 // reserved is freed, and what is not known yet shall never be reserved.
 func (st status) undo() status {
 	switch st {

@@ -1,6 +1,7 @@
 // Package inventory keeps the stock of products. It sets stock aside for each order
 // that is placed, for all of its lines or none, frees it when the order is refunded
-// or not paid, and takes returned goods back. Stock is never promised twice, and
+// or not paid, and takes returned goods back. For orders that a mediator directs it does
+// so by command, and always answers. Stock is never promised twice, and
 // what comes late or twice changes nothing. It knows no prices, and no orders
 // beyond what it has reserved for them.
 package inventory
@@ -23,6 +24,8 @@ func Register(s *service.Service) {
 	event.On(s, onPaymentFailed)
 	event.On(s, onRefunded)
 	event.On(s, onReturned)
+	event.OnBatch(s, onReserveStock)
+	event.On(s, onReleaseStock)
 
 	rt := routes{s}
 	s.Handle("GET /stock", rt.list)

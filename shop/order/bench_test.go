@@ -56,7 +56,7 @@ func confirmMany(b *testing.B, batch int) {
 			for _, id := range ids {
 				p := request(id)
 				p.Lines = lines
-				if _, err := place(ctx, tx, p, time.Hour); err != nil {
+				if _, err := (Config{Deadline: time.Hour}).place(ctx, tx, p); err != nil {
 					return err
 				}
 			}

@@ -18,16 +18,46 @@ func (c Config) onPlace(ctx context.Context, tx *store.Tx, m event.Message[order
 	if err := validate(m.Body); err != nil {
 		return event.Reject(err)
 	}
-	_, err := place(ctx, tx, m.Body, c.Deadline)
+	_, err := c.place(ctx, tx, m.Body)
 	if problem.KindOf(err) == problem.Unacceptable {
 		return event.Reject(err)
 	}
 	return err
 }
 
+// fact is an event that orders follow.
+type fact interface {
+	event.Body
+	News() bool
+}
+
 // following makes a handler of a decision that follows from an event of another
-// service. Messages of a batch that lead to the same change are stored together.
-func following[T event.Body](decision func(order, T) step) func(context.Context, *store.Tx, []event.Message[T]) error {
+// service. Where a mediator decides, the event is only noted.
+func following[T fact](decision func(order, T) step) func(context.Context, *store.Tx, []event.Message[T]) error {
+	return deciding(func(o order, e T) (step, error) {
+		switch {
+		case !e.News():
+			return o.stay(""), nil
+		case o.directed:
+			return o.stay(decision(o, e).note), nil
+		}
+		return decision(o, e), nil
+	})
+}
+
+// obeying makes a handler of a decision that a mediator asks for.
+func obeying[T event.Body](decision func(order, T) step) func(context.Context, *store.Tx, []event.Message[T]) error {
+	return deciding(func(o order, c T) (step, error) {
+		if !o.directed {
+			return step{}, event.Reject(fmt.Errorf("follow %s: order %s has no mediator", c.Contract(), o.id))
+		}
+		return decision(o, c), nil
+	})
+}
+
+// deciding makes a handler of a decision. Messages of a batch that lead to the same
+// change are stored together.
+func deciding[T event.Body](decision func(order, T) (step, error)) func(context.Context, *store.Tx, []event.Message[T]) error {
 	return func(ctx context.Context, tx *store.Tx, ms []event.Message[T]) error {
 		orders, err := load(ctx, tx, keys(ms))
 		if err != nil {
@@ -39,7 +69,10 @@ func following[T event.Body](decision func(order, T) step) func(context.Context,
 			if !ok {
 				return event.Reject(fmt.Errorf("follow %s: there is no order %s", m.Body.Contract(), clip(m.Body.Key())))
 			}
-			s := decision(o, m.Body)
+			s, err := decision(o, m.Body)
+			if err != nil {
+				return err
+			}
 			c.add(o, s, tx.Now())
 			orders[o.id] = s.order
 			if len(s.say) == 0 {

@@ -33,6 +33,7 @@ type order struct {
 	customer string
 	status   status
 	total    int64
+	directed bool   // by a mediator, who alone decides how it ends
 	reason   string // why it is being or was cancelled
 	// freed says that the stock was released while the order was placed still:
 	// topics are not ordered among each other, so that may be known here before
@@ -53,7 +54,11 @@ func (o order) stay(note string) step { return step{order: o, note: note} }
 // confirm ends the order well.
 func (o order) confirm(note string) step {
 	o.status = confirmed
-	return step{o, note, []event.Body{orderv1.Confirmed{OrderID: o.id, CustomerID: o.customer, Total: o.total}}}
+	return step{o, note, []event.Body{o.confirmation(false)}}
+}
+
+func (o order) confirmation(unchanged bool) orderv1.Confirmed {
+	return orderv1.Confirmed{OrderID: o.id, CustomerID: o.customer, Total: o.total, Directed: o.directed, Unchanged: unchanged}
 }
 
 // cancel ends the order without delivery. The first reason stands.
@@ -62,7 +67,11 @@ func (o order) cancel(reason, note string) step {
 		o.reason = reason
 	}
 	o.status = cancelled
-	return step{o, note, []event.Body{orderv1.Cancelled{OrderID: o.id, CustomerID: o.customer, Reason: o.reason}}}
+	return step{o, note, []event.Body{o.cancellation(false)}}
+}
+
+func (o order) cancellation(unchanged bool) orderv1.Cancelled {
+	return orderv1.Cancelled{OrderID: o.id, CustomerID: o.customer, Reason: o.reason, Directed: o.directed, Unchanged: unchanged}
 }
 
 // undo decides on what an order must wait for before it is cancelled: that its
@@ -128,6 +137,29 @@ func (o order) onReleased(inventoryv1.Released) step {
 	return o.stay(note)
 }
 
+// onConfirm is told by the mediator that all is done. It is too late where the order
+// was withdrawn meanwhile.
+func (o order) onConfirm(orderv1.ConfirmOrder) step {
+	switch o.status {
+	case placed:
+		return o.confirm("order confirmed")
+	case confirmed:
+		return step{order: o, say: []event.Body{o.confirmation(true)}}
+	}
+	return step{order: o, say: []event.Body{orderv1.ConfirmationRefused{OrderID: o.id, Reason: o.reason, Directed: o.directed}}}
+}
+
+// onCancel is told by the mediator that nothing is done for the order any more.
+func (o order) onCancel(c orderv1.CancelOrder) step {
+	switch o.status {
+	case confirmed:
+		return step{order: o, say: []event.Body{o.confirmation(true)}}
+	case cancelled:
+		return step{order: o, say: []event.Body{o.cancellation(true)}}
+	}
+	return o.cancel(clip(c.Reason), "order cancelled")
+}
+
 // withdraw undoes an order before it is confirmed: the customer wants it, or its
 // time is up. What is being undone or has ended stays as it is.
 func (o order) withdraw(reason string) step {
@@ -136,7 +168,7 @@ func (o order) withdraw(reason string) step {
 	}
 	s := o.undo(reason, reason)
 	if s.status == cancelling {
-		s.say = append(s.say, orderv1.CancellationRequested{OrderID: o.id, Reason: reason})
+		s.say = append(s.say, orderv1.CancellationRequested{OrderID: o.id, Reason: reason, Directed: o.directed})
 	}
 	return s
 }

@@ -19,6 +19,7 @@ type view struct {
 	ID         string         `json:"id"`
 	CustomerID string         `json:"customerId"`
 	Status     string         `json:"status"`
+	Style      orderv1.Style  `json:"style"`
 	Reason     string         `json:"reason,omitempty"`
 	Total      int64          `json:"total"`
 	PlacedAt   time.Time      `json:"placedAt"`
@@ -34,16 +35,19 @@ type happened struct {
 }
 
 func find(ctx context.Context, q store.Querier, id string) (view, error) {
-	v := view{ID: id, History: []happened{}}
-	var placedAt, until int64
+	v := view{ID: id, Style: orderv1.Choreography, History: []happened{}}
+	var placedAt, until, directed int64
 	var lines, history string
-	err := q.QueryRow(ctx, `SELECT customer, status, total, placed_at, deadline, reason, lines, history FROM orders WHERE id = $1`, id).
-		Scan(&v.CustomerID, &v.Status, &v.Total, &placedAt, &until, &v.Reason, &lines, &history)
+	err := q.QueryRow(ctx, `SELECT customer, status, total, placed_at, deadline, reason, lines, history, directed FROM orders WHERE id = $1`, id).
+		Scan(&v.CustomerID, &v.Status, &v.Total, &placedAt, &until, &v.Reason, &lines, &history, &directed)
 	if errors.Is(err, store.ErrNoRows) {
 		return view{}, problem.NotFound("there is no order %s", id)
 	}
 	if err != nil {
 		return view{}, fmt.Errorf("find order %s: %w", id, err)
+	}
+	if directed != 0 {
+		v.Style = orderv1.Orchestration
 	}
 	v.PlacedAt, v.Deadline = instant(placedAt), instant(until)
 	if v.Lines, err = decodeLines(lines); err != nil {

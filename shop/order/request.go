@@ -58,6 +58,12 @@ func validID(s string) bool {
 		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
 }
 
+const styleRule = string(orderv1.Choreography + " or " + orderv1.Orchestration)
+
+func validStyle(s orderv1.Style) bool {
+	return s == orderv1.Choreography || s == orderv1.Orchestration
+}
+
 // validate reports every rule that a request for an order breaks. It never quotes
 // the payment token, which may be what must not be written anywhere.
 func validate(p orderv1.Place) error {
@@ -72,6 +78,7 @@ func validate(p orderv1.Place) error {
 	}
 	f.check(validID(p.PaymentToken), "paymentToken: %s", idRule)
 	f.check(!looksLikeCard(p.PaymentToken), "paymentToken looks like a card number, want a token of the payment gateway")
+	f.check(p.Style == "" || validStyle(p.Style), "style %q: want %s", clip(string(p.Style)), styleRule)
 	f.check(p.Address.City != "", "address.city is empty")
 	for _, a := range []struct{ name, value string }{
 		{"name", p.Address.Name}, {"street", p.Address.Street}, {"city", p.Address.City}, {"country", p.Address.Country},
@@ -130,10 +137,11 @@ func total(lines []orderv1.Line) int64 {
 }
 
 // accept turns a valid request into the event that starts the order.
-func accept(p orderv1.Place, now time.Time, within time.Duration) orderv1.Placed {
+func (c Config) accept(p orderv1.Place, now time.Time) orderv1.Placed {
 	return orderv1.Placed{
 		OrderID: p.OrderID, CustomerID: p.CustomerID, Lines: p.Lines, Total: total(p.Lines),
-		PaymentToken: p.PaymentToken, Address: p.Address, Deadline: now.Add(within).Truncate(time.Millisecond),
+		PaymentToken: p.PaymentToken, Address: p.Address, Deadline: now.Add(c.Deadline).Truncate(time.Millisecond),
+		Directed: c.directs(p.Style),
 	}
 }
 

@@ -99,7 +99,7 @@ func TestLargestOrderFits(t *testing.T) {
 
 func TestAccept(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
-	ev := accept(request("o1"), now, 30*time.Minute)
+	ev := Config{Deadline: 30 * time.Minute}.accept(request("o1"), now)
 	if ev.Total != 250 || !ev.Deadline.Equal(now.Add(30*time.Minute)) || ev.OrderID != "o1" || ev.CustomerID != "c1" {
 		t.Errorf("accept() = %+v", ev)
 	}

@@ -41,17 +41,20 @@ func (rt routes) place(w http.ResponseWriter, r *http.Request) error {
 		Lines        []orderv1.Line  `json:"lines"`
 		PaymentToken string          `json:"paymentToken"`
 		Address      orderv1.Address `json:"address"`
+		Style        orderv1.Style   `json:"style"`
 	}
 	if err := service.ReadJSON(w, r, &body); err != nil {
 		return err
 	}
-	p := orderv1.Place{OrderID: id, CustomerID: body.CustomerID, Lines: body.Lines, PaymentToken: body.PaymentToken, Address: body.Address}
+	p := orderv1.Place{
+		OrderID: id, CustomerID: body.CustomerID, Lines: body.Lines, PaymentToken: body.PaymentToken, Address: body.Address, Style: body.Style,
+	}
 	if err := validate(p); err != nil {
 		return err
 	}
 	var st status
 	err = rt.s.Write(r.Context(), func(ctx context.Context, tx *store.Tx) (err error) {
-		st, err = place(ctx, tx, p, rt.c.Deadline)
+		st, err = rt.c.place(ctx, tx, p)
 		return err
 	})
 	if err != nil {

@@ -2,7 +2,8 @@
 // reserved, paid and on its way; cancelled, once anything of that fails, its time
 // is up or the customer no longer wants it. It tells the others what it decided
 // and asks nobody. Exactly one of Confirmed and Cancelled is ever published for an
-// order, whatever comes in whatever order. It knows prices and quantities as they
+// order, whatever comes in whatever order. Of an order that a mediator directs, it
+// decides on that one's command, and only notes what else it hears. It knows prices and quantities as they
 // were ordered, no stock, no payment and no carrier, and keeps neither payment
 // tokens nor addresses.
 package order
@@ -23,20 +24,29 @@ type Config struct {
 	// Deadline is how long an order may take to be confirmed before it is undone;
 	// default 30 minutes.
 	Deadline time.Duration
+	// Style is that of orders that name none; default choreography.
+	Style orderv1.Style
 }
 
+func (c Config) directs(s orderv1.Style) bool { return cmp.Or(s, c.Style) == orderv1.Orchestration }
+
 // Register makes a service the order service. It panics if the deadline is
-// negative: a fault of the program's text.
+// negative or the style is none: faults of the program's text.
 func Register(c Config) func(*service.Service) {
 	c.Deadline = cmp.Or(c.Deadline, 30*time.Minute)
 	if c.Deadline < 0 {
 		panic(fmt.Sprintf("order: Deadline is %v, want 0 or more", c.Deadline))
+	}
+	c.Style = cmp.Or(c.Style, orderv1.Choreography)
+	if !validStyle(c.Style) {
+		panic(fmt.Sprintf("order: Style is %q, want %s", c.Style, styleRule))
 	}
 	return func(s *service.Service) {
 		s.Migrations(migrations)
 		event.Publishes[orderv1.Placed](s)
 		event.Publishes[orderv1.CancellationRequested](s)
 		event.Publishes[orderv1.Confirmed](s)
+		event.Publishes[orderv1.ConfirmationRefused](s)
 		event.Publishes[orderv1.Cancelled](s)
 		event.Publishes[orderv1.Returned](s)
 
@@ -49,6 +59,8 @@ func Register(c Config) func(*service.Service) {
 		event.OnBatch(s, following(order.onUnavailable))
 		event.OnBatch(s, following(order.onRefunded))
 		event.OnBatch(s, following(order.onReleased))
+		event.OnBatch(s, obeying(order.onConfirm))
+		event.OnBatch(s, obeying(order.onCancel))
 		event.On(s, onReturnRefunded)
 		event.On(s, onRestocked)
 		job.OnDue(s, onDeadline)

@@ -47,18 +47,18 @@ func (e entry) line() string {
 
 // place stores a new order, starts its timer, and says so. The same request again
 // has no effect; it returns the order's status either way.
-func place(ctx context.Context, tx *store.Tx, p orderv1.Place, within time.Duration) (status, error) {
-	ev := accept(p, tx.Now(), within)
+func (c Config) place(ctx context.Context, tx *store.Tx, p orderv1.Place) (status, error) {
+	ev := c.accept(p, tx.Now())
 	lines, err := json.Marshal(ev.Lines)
 	if err != nil {
 		return "", fmt.Errorf("place order %s: %w", p.OrderID, err)
 	}
 	p.Lines = nil
 	now, hash := tx.Now().UnixMilli(), fingerprint(p, lines)
-	n, err := tx.Affected(ctx, `INSERT INTO orders (id, customer, status, total, placed_at, deadline, request_hash, lines, history)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING`,
+	n, err := tx.Affected(ctx, `INSERT INTO orders (id, customer, status, total, placed_at, deadline, request_hash, lines, history, directed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
 		ev.OrderID, ev.CustomerID, string(placed), ev.Total, now, ev.Deadline.UnixMilli(), hash, string(lines),
-		entry{now, placed, "order placed"}.line())
+		entry{now, placed, "order placed"}.line(), number(ev.Directed))
 	if err != nil {
 		return "", fmt.Errorf("place order %s: %w", p.OrderID, err)
 	}
@@ -83,14 +83,14 @@ func repeated(ctx context.Context, tx *store.Tx, id, hash string) (status, error
 	return status(st), nil
 }
 
-const columns = `id, customer, status, freed, total, reason`
+const columns = `id, customer, status, freed, total, reason, directed`
 
 func scan(r store.Rows) (order, error) {
 	var o order
 	var st string
-	var freed int64
-	err := r.Scan(&o.id, &o.customer, &st, &freed, &o.total, &o.reason)
-	o.status, o.freed = status(st), freed != 0
+	var freed, directed int64
+	err := r.Scan(&o.id, &o.customer, &st, &freed, &o.total, &o.reason, &directed)
+	o.status, o.freed, o.directed = status(st), freed != 0, directed != 0
 	return o, err
 }
 

@@ -78,14 +78,14 @@ func (d db) update(fn func(ctx context.Context, tx *store.Tx) error) ([]string, 
 func (d db) place(p orderv1.Place) (st status, said []string, err error) {
 	d.Helper()
 	said, err = d.update(func(ctx context.Context, tx *store.Tx) (err error) {
-		st, err = place(ctx, tx, p, time.Hour)
+		st, err = Config{Deadline: time.Hour}.place(ctx, tx, p)
 		return err
 	})
 	return st, said, err
 }
 
 // handle runs the handler of a batch that brings one body for each of the keys.
-func handle[T event.Body](d db, decision func(order, T) step, bodies ...T) ([]string, error) {
+func handle[T fact](d db, decision func(order, T) step, bodies ...T) ([]string, error) {
 	d.Helper()
 	var ms []event.Message[T]
 	for _, b := range bodies {
@@ -299,7 +299,7 @@ func TestReturnSettlesOnceBothHalvesCame(t *testing.T) {
 			t.Errorf("the refund of an unknown return = %v, want a rejection", err)
 		}
 		if _, err := d.update(func(ctx context.Context, tx *store.Tx) error {
-			if _, err := place(ctx, tx, request("o1"), time.Hour); err != nil {
+			if _, err := (Config{Deadline: time.Hour}).place(ctx, tx, request("o1")); err != nil {
 				return err
 			}
 			return insertReturn(ctx, tx, orderv1.Returned{OrderID: "o1", ReturnID: "r1", Refund: 100}, "hash")

@@ -8,6 +8,7 @@ import (
 	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/shop/inventoryv1"
 	"github.com/tutti-go/tutti/shop/orderv1"
+	"github.com/tutti-go/tutti/shop/paymentv1"
 	"github.com/tutti-go/tutti/shop/shippingv1"
 	"github.com/tutti-go/tutti/store"
 )
@@ -17,6 +18,7 @@ type placed struct {
 	OrderID      string `json:"orderId"`
 	Total        int64  `json:"total"`
 	PaymentToken string `json:"paymentToken"`
+	Directed     bool   `json:"directed"`
 }
 
 // Contract implements event.Typed.
@@ -33,6 +35,9 @@ type returned struct {
 func (returned) Contract() event.Contract { return orderv1.Returned{}.Contract() }
 
 func onPlaced(ctx context.Context, tx *store.Tx, m event.Message[placed]) error {
+	if m.Body.Directed {
+		return nil
+	}
 	if m.Body.Total <= 0 {
 		return event.Reject(fmt.Errorf("total of order %s is %d, want more than 0", m.Body.OrderID, m.Body.Total))
 	}
@@ -42,12 +47,33 @@ func onPlaced(ctx context.Context, tx *store.Tx, m event.Message[placed]) error 
 }
 
 func onReserved(ctx context.Context, tx *store.Tx, m event.Message[inventoryv1.Reserved]) error {
+	if m.Body.Directed {
+		return nil
+	}
 	return change(ctx, tx, m.Body.OrderID, waiting, Payment.Reserve)
 }
 
 func onUnavailable(ctx context.Context, tx *store.Tx, m event.Message[shippingv1.Unavailable]) error {
+	if m.Body.Directed {
+		return nil
+	}
 	return change(ctx, tx, m.Body.OrderID, unusual, func(p Payment) (Payment, Effect) {
 		return p.Stop(m.Body.Reason)
+	})
+}
+
+func onProcessPayment(ctx context.Context, tx *store.Tx, m event.Message[paymentv1.ProcessPayment]) error {
+	if m.Body.Amount <= 0 {
+		return event.Reject(fmt.Errorf("amount of order %s is %d, want more than 0", m.Body.OrderID, m.Body.Amount))
+	}
+	return change(ctx, tx, m.Body.OrderID, unknown, func(p Payment) (Payment, Effect) {
+		return answered(p.Process(m.Body.Amount, m.Body.PaymentToken))
+	})
+}
+
+func onRefundPayment(ctx context.Context, tx *store.Tx, m event.Message[paymentv1.RefundPayment]) error {
+	return change(ctx, tx, m.Body.OrderID, unusual, func(p Payment) (Payment, Effect) {
+		return answered(p.GiveBack(m.Body.Reason))
 	})
 }
 

@@ -33,6 +33,7 @@ type State struct {
 type Payment struct {
 	Order string
 	State
+	Directed  bool  // by a mediator, whose commands are always answered
 	Amount    int64 // in pence
 	Token     string
 	PaymentID string // the gateway's, once it has charged
@@ -93,6 +94,41 @@ func (p Payment) Stop(reason string) (Payment, Effect) {
 	return p, Effect{}
 }
 
+// Process is told by a mediator to charge: it has seen to all else.
+func (p Payment) Process(amount int64, token string) (Payment, Effect) {
+	p.Directed = true
+	p, _ = p.Place(amount, token)
+	return p.Reserve()
+}
+
+// GiveBack is told by a mediator to stop.
+func (p Payment) GiveBack(reason string) (Payment, Effect) {
+	p.Directed = true
+	return p.Stop(reason)
+}
+
+// answered makes sure that a command is answered: where it changes nothing, and
+// nothing is under way, by how the payment stands.
+func answered(p Payment, e Effect) (Payment, Effect) {
+	if e.Publish == nil && e.Start == nil {
+		e.Publish = p.standing(true)
+	}
+	return p, e
+}
+
+// standing says how the payment stands; nil while that is about to change.
+func (p Payment) standing(unchanged bool) event.Body {
+	switch p.Status {
+	case Charged:
+		return paymentv1.Completed{OrderID: p.Order, PaymentID: p.PaymentID, Amount: p.Amount, Directed: p.Directed, Unchanged: unchanged}
+	case Failed:
+		return paymentv1.Failed{OrderID: p.Order, Reason: p.Reason, Directed: p.Directed, Unchanged: unchanged}
+	case Refunded:
+		return paymentv1.Refunded{OrderID: p.Order, PaymentID: p.PaymentID, Amount: p.Amount, Directed: p.Directed, Unchanged: unchanged}
+	}
+	return nil
+}
+
 // Charge learns that the gateway has charged.
 func (p Payment) Charge(paymentID string) (Payment, Effect) {
 	if p.Status != Charging {
@@ -103,7 +139,7 @@ func (p Payment) Charge(paymentID string) (Payment, Effect) {
 		return p.undo(p.Reason)
 	}
 	p.Status = Charged
-	return p, Effect{Publish: paymentv1.Completed{OrderID: p.Order, PaymentID: paymentID, Amount: p.Amount}}
+	return p, Effect{Publish: p.standing(false)}
 }
 
 // Decline learns that the gateway has not charged, and never will.
@@ -132,12 +168,12 @@ func (p Payment) Refund() (Payment, Effect) {
 		return p.fail(p.Reason)
 	}
 	p.Status = Refunded
-	return p, Effect{Publish: paymentv1.Refunded{OrderID: p.Order, PaymentID: p.PaymentID, Amount: p.Amount}}
+	return p, Effect{Publish: p.standing(false)}
 }
 
 func (p Payment) fail(reason string) (Payment, Effect) {
 	p.Status, p.Reason = Failed, reason
-	return p, Effect{Publish: paymentv1.Failed{OrderID: p.Order, Reason: reason}}
+	return p, Effect{Publish: p.standing(false)}
 }
 
 func (p Payment) undo(reason string) (Payment, Effect) {

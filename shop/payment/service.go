@@ -1,9 +1,9 @@
 // Package payment charges orders whose stock is reserved, and gives the money back
 // for orders that are not shipped and for goods that are returned. It listens to
-// orders, stock and shipments, and reaches the payment gateway by jobs only. What
+// orders, stock and shipments, or to the commands of a mediator, and reaches the payment gateway by jobs only. What
 // it hears may come in any order and more than once; no charge is left of an order
 // that is not shipped, and a payment is published as completed, failed or refunded
-// at most once each.
+// at most once each, but for answers to commands that changed nothing.
 package payment
 
 import (
@@ -30,6 +30,8 @@ func Register(gw Gateway) func(*service.Service) {
 		event.On(s, onReserved)
 		event.On(s, onUnavailable)
 		event.On(s, onReturned)
+		event.On(s, onProcessPayment)
+		event.On(s, onRefundPayment)
 		handleJobs(s, gw)
 		h := handler{s}
 		s.Handle("GET /payments/{order}", h.show)

@@ -49,13 +49,13 @@ func guess(ctx context.Context, tx *store.Tx, order string, usual State, decide 
 		return effect, n == 1, err
 	}
 	err := tx.QueryRow(ctx, `UPDATE payments SET status = $1, payment_id = $2, stopped = $3, reserved = $4, reason = $5
-		WHERE order_id = $6 AND status = $7 AND stopped = $8 AND reserved = $9 AND amount > 0 RETURNING amount, token`,
+		WHERE order_id = $6 AND status = $7 AND stopped = $8 AND reserved = $9 AND amount > 0 RETURNING amount, token, directed`,
 		next.Status, next.PaymentID, bit(next.Stopped), bit(next.Reserved), next.Reason,
-		order, usual.Status, bit(usual.Stopped), bit(usual.Reserved)).Scan(&p.Amount, &p.Token)
+		order, usual.Status, bit(usual.Stopped), bit(usual.Reserved)).Scan(&p.Amount, &p.Token, &p.Directed)
 	if errors.Is(err, store.ErrNoRows) {
 		return Effect{}, false, nil
 	}
-	_, effect = decide(p) // the state is as before, but the effect carries amount and token
+	_, effect = decide(p) // the state is as before, but the effect carries what was read
 	return effect, true, err
 }
 
@@ -70,24 +70,24 @@ func decideOn(ctx context.Context, tx *store.Tx, order string, decide func(Payme
 	}
 	return effect, tx.Exec(ctx, insertPayment+` ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, amount = excluded.amount,
 		token = excluded.token, payment_id = excluded.payment_id, stopped = excluded.stopped, reserved = excluded.reserved,
-		reason = excluded.reason`, next.columns()...)
+		reason = excluded.reason, directed = excluded.directed`, next.columns()...)
 }
 
 const (
-	insertPayment = `INSERT INTO payments (order_id, status, amount, token, payment_id, stopped, reserved, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
-	selectPayment = `SELECT status, amount, token, payment_id, stopped, reserved, reason FROM payments WHERE order_id = $1`
+	insertPayment = `INSERT INTO payments (order_id, status, amount, token, payment_id, stopped, reserved, reason, directed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	selectPayment = `SELECT status, amount, token, payment_id, stopped, reserved, reason, directed FROM payments WHERE order_id = $1`
 )
 
 func (p Payment) columns() []any {
-	return []any{p.Order, p.Status, p.Amount, p.Token, p.PaymentID, bit(p.Stopped), bit(p.Reserved), p.Reason}
+	return []any{p.Order, p.Status, p.Amount, p.Token, p.PaymentID, bit(p.Stopped), bit(p.Reserved), p.Reason, bit(p.Directed)}
 }
 
 // load reads an order's payment, new if nothing is known of it.
 func load(ctx context.Context, q store.Querier, order string) (p Payment, known bool, err error) {
 	p = New(order)
 	err = q.QueryRow(ctx, selectPayment, order).
-		Scan(&p.Status, &p.Amount, &p.Token, &p.PaymentID, &p.Stopped, &p.Reserved, &p.Reason)
+		Scan(&p.Status, &p.Amount, &p.Token, &p.PaymentID, &p.Stopped, &p.Reserved, &p.Reason, &p.Directed)
 	if errors.Is(err, store.ErrNoRows) {
 		return p, false, nil
 	}

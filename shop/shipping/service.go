@@ -1,8 +1,9 @@
 // Package shipping books deliveries for orders that are paid, and calls them off
-// for orders that are cancelled. It listens to orders and payments, and reaches the
-// carrier by jobs only. What it hears may come in any order and more than once; a
-// delivery is published as scheduled and as unavailable at most once each, and as
-// unavailable only when nothing is booked any more.
+// for orders that are cancelled. It listens to orders and payments, or to the commands
+// of a mediator, and reaches the carrier by jobs only. What it hears may come in any
+// order and more than once; a delivery is published as scheduled and as unavailable at
+// most once each, but for answers to commands that changed nothing, and as unavailable
+// only when nothing is booked any more.
 package shipping
 
 import (
@@ -25,6 +26,8 @@ func Register(carrier Carrier) func(*service.Service) {
 		event.On(s, onPlaced)
 		event.On(s, onCompleted)
 		event.On(s, onCancellationRequested)
+		event.On(s, onScheduleDelivery)
+		event.On(s, onCancelDelivery)
 		handleJobs(s, carrier)
 		s.Handle("GET /shipments/{order}", handler{s}.show)
 	}

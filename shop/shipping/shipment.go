@@ -32,6 +32,7 @@ type State struct {
 type Shipment struct {
 	Order string
 	State
+	Directed   bool   // by a mediator, whose commands are always answered
 	Address    string // JSON
 	ShipmentID string // the carrier's, once it is booked
 	Carrier    string
@@ -92,6 +93,39 @@ func (d Shipment) Stop(reason string) (Shipment, Effect) {
 	return d, Effect{}
 }
 
+// Schedule is told by a mediator to book: it has seen to all else.
+func (d Shipment) Schedule(address string) (Shipment, Effect) {
+	d.Directed = true
+	d, _ = d.Place(address)
+	return d.Pay()
+}
+
+// Cancel is told by a mediator to stop.
+func (d Shipment) Cancel(reason string) (Shipment, Effect) {
+	d.Directed = true
+	return d.Stop(reason)
+}
+
+// answered makes sure that a command is answered: where it changes nothing, and
+// nothing is under way, by how the delivery stands.
+func answered(d Shipment, e Effect) (Shipment, Effect) {
+	if e.Publish == nil && e.Start == nil {
+		e.Publish = d.standing(true)
+	}
+	return d, e
+}
+
+// standing says how the delivery stands; nil while that is about to change.
+func (d Shipment) standing(unchanged bool) event.Body {
+	switch d.Status {
+	case Scheduled:
+		return shippingv1.Scheduled{OrderID: d.Order, ShipmentID: d.ShipmentID, Carrier: d.Carrier, Directed: d.Directed, Unchanged: unchanged}
+	case Unavailable:
+		return shippingv1.Unavailable{OrderID: d.Order, Reason: d.Reason, Directed: d.Directed, Unchanged: unchanged}
+	}
+	return nil
+}
+
 // Book learns that a carrier will deliver.
 func (d Shipment) Book(shipmentID, carrier string) (Shipment, Effect) {
 	if d.Status != Booking {
@@ -102,7 +136,7 @@ func (d Shipment) Book(shipmentID, carrier string) (Shipment, Effect) {
 		return d.callOff(d.Reason)
 	}
 	d.Status = Scheduled
-	return d, Effect{Publish: shippingv1.Scheduled{OrderID: d.Order, ShipmentID: shipmentID, Carrier: carrier}}
+	return d, Effect{Publish: d.standing(false)}
 }
 
 // Refuse learns that no carrier has booked, and none will.
@@ -132,7 +166,7 @@ func (d Shipment) CallOff() (Shipment, Effect) {
 
 func (d Shipment) end(reason string) (Shipment, Effect) {
 	d.Status, d.Reason = Unavailable, reason
-	return d, Effect{Publish: shippingv1.Unavailable{OrderID: d.Order, Reason: reason}}
+	return d, Effect{Publish: d.standing(false)}
 }
 
 func (d Shipment) callOff(reason string) (Shipment, Effect) {

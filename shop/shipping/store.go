@@ -49,13 +49,13 @@ func guess(ctx context.Context, tx *store.Tx, order string, usual State, decide 
 		return effect, n == 1, err
 	}
 	err := tx.QueryRow(ctx, `UPDATE shipments SET status = $1, paid = $2, stopped = $3, shipment_id = $4, carrier = $5, reason = $6
-		WHERE order_id = $7 AND status = $8 AND paid = $9 AND stopped = $10 AND address <> '' RETURNING address`,
+		WHERE order_id = $7 AND status = $8 AND paid = $9 AND stopped = $10 AND address <> '' RETURNING address, directed`,
 		next.Status, bit(next.Paid), bit(next.Stopped), next.ShipmentID, next.Carrier, next.Reason,
-		order, usual.Status, bit(usual.Paid), bit(usual.Stopped)).Scan(&d.Address)
+		order, usual.Status, bit(usual.Paid), bit(usual.Stopped)).Scan(&d.Address, &d.Directed)
 	if errors.Is(err, store.ErrNoRows) {
 		return Effect{}, false, nil
 	}
-	_, effect = decide(d) // the state is as before, but the effect carries the address
+	_, effect = decide(d) // the state is as before, but the effect carries what was read
 	return effect, true, err
 }
 
@@ -70,24 +70,24 @@ func decideOn(ctx context.Context, tx *store.Tx, order string, decide func(Shipm
 	}
 	return effect, tx.Exec(ctx, insertShipment+` ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, address = excluded.address,
 		paid = excluded.paid, stopped = excluded.stopped, shipment_id = excluded.shipment_id, carrier = excluded.carrier,
-		reason = excluded.reason`, next.columns()...)
+		reason = excluded.reason, directed = excluded.directed`, next.columns()...)
 }
 
 const (
-	insertShipment = `INSERT INTO shipments (order_id, status, address, paid, stopped, shipment_id, carrier, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
-	selectShipment = `SELECT status, address, paid, stopped, shipment_id, carrier, reason FROM shipments WHERE order_id = $1`
+	insertShipment = `INSERT INTO shipments (order_id, status, address, paid, stopped, shipment_id, carrier, reason, directed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	selectShipment = `SELECT status, address, paid, stopped, shipment_id, carrier, reason, directed FROM shipments WHERE order_id = $1`
 )
 
 func (d Shipment) columns() []any {
-	return []any{d.Order, d.Status, d.Address, bit(d.Paid), bit(d.Stopped), d.ShipmentID, d.Carrier, d.Reason}
+	return []any{d.Order, d.Status, d.Address, bit(d.Paid), bit(d.Stopped), d.ShipmentID, d.Carrier, d.Reason, bit(d.Directed)}
 }
 
 // load reads an order's delivery, new if nothing is known of it.
 func load(ctx context.Context, q store.Querier, order string) (d Shipment, known bool, err error) {
 	d = New(order)
 	err = q.QueryRow(ctx, selectShipment, order).
-		Scan(&d.Status, &d.Address, &d.Paid, &d.Stopped, &d.ShipmentID, &d.Carrier, &d.Reason)
+		Scan(&d.Status, &d.Address, &d.Paid, &d.Stopped, &d.ShipmentID, &d.Carrier, &d.Reason, &d.Directed)
 	if errors.Is(err, store.ErrNoRows) {
 		return d, false, nil
 	}

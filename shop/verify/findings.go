@@ -29,11 +29,14 @@ const (
 	Agree = "log_and_databases_agree"
 	// Kept: every order that was acknowledged, or that anybody knows of, is there.
 	Kept = "no_order_lost"
+	// Directed: an order has a mediator if and only if it was placed for one, whose saga
+	// ends as the order does.
+	Directed = "sagas_end_as_their_orders"
 	// Settled: nothing is under way. It is checked if Config.Settled asks for it.
 	Settled = "nothing_under_way"
 )
 
-var always = []string{ShippedPaid, ChargedShipped, StockLive, StockPositive, OrdersEnd, Once, Spend, Amounts, Agree, Kept}
+var always = []string{ShippedPaid, ChargedShipped, StockLive, StockPositive, OrdersEnd, Once, Spend, Amounts, Agree, Kept, Directed}
 
 // findings gathers violations, by invariant.
 type findings map[string][]Violation

@@ -70,6 +70,10 @@ func (s *shop) databases() []database {
 		{owner: "customer", books: true, tables: []table{
 			{"customers", "id, spend", s.readCustomer},
 		}},
+		{owner: "fulfilment", books: true, tables: []table{
+			{"saga_live", "saga, id, status", s.readSaga},
+			{"saga_done", "saga, id, status", s.readSaga},
+		}},
 		{owner: "catalog", books: true},
 		{owner: "storefront", books: true},
 		{owner: "gateway-payment", tables: []table{

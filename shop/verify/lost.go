@@ -20,6 +20,7 @@ func (j *judgement) lost(acknowledged []string) {
 	knows("inventory", slices.Collect(maps.Keys(j.reservations)))
 	knows("payment", slices.Collect(maps.Keys(j.payments)))
 	knows("shipping", slices.Collect(maps.Keys(j.shipments)))
+	knows("fulfilment", slices.Collect(maps.Keys(j.sagas)))
 	for _, n := range j.notifications {
 		knows("notification", []string{n.order})
 	}

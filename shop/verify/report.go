@@ -41,6 +41,7 @@ type Unsettled struct {
 	Jobs     int `json:"jobs"`     // calls and timers that wait, or were given up
 	Messages int `json:"messages"` // published, and not consumed by a service that reads their topic
 	Parked   int `json:"parked"`   // set aside because their handler failed
+	Sagas    int `json:"sagas"`    // of the mediator, neither completed nor compensated
 }
 
 // Any reports whether anything is under way.
@@ -48,7 +49,8 @@ func (u Unsettled) Any() bool { return u != Unsettled{} }
 
 // String lists what is under way.
 func (u Unsettled) String() string {
-	return fmt.Sprintf("%d orders, %d returns, %d mails, %d jobs, %d messages, %d parked", u.Orders, u.Returns, u.Mails, u.Jobs, u.Messages, u.Parked)
+	return fmt.Sprintf("%d orders, %d returns, %d mails, %d jobs, %d messages, %d parked, %d sagas",
+		u.Orders, u.Returns, u.Mails, u.Jobs, u.Messages, u.Parked, u.Sagas)
 }
 
 // OK reports whether every invariant holds.

@@ -4,10 +4,10 @@ import "github.com/tutti-go/tutti/store"
 
 func (s *shop) orderTables() []table {
 	return []table{
-		{"orders", "id, customer, status, total, lines", func(r store.Rows) error {
+		{"orders", "id, customer, status, total, directed, lines", func(r store.Rows) error {
 			var o order
 			var raw string
-			if err := r.Scan(&o.id, &o.customer, &o.status, &o.total, &raw); err != nil {
+			if err := r.Scan(&o.id, &o.customer, &o.status, &o.total, &o.directed, &raw); err != nil {
 				return err
 			}
 			s.orders[o.id] = &o
@@ -84,6 +84,14 @@ func (s *shop) paymentTables() []table {
 			return err
 		}},
 	}
+}
+
+func (s *shop) readSaga(r store.Rows) error {
+	var v saga
+	var id string
+	err := r.Scan(&v.name, &id, &v.status)
+	s.sagas[id] = append(s.sagas[id], v)
+	return err
 }
 
 func (s *shop) readShipment(r store.Rows) error {

@@ -18,7 +18,8 @@ type shop struct {
 	refunds       map[string]refund      // by return
 	shipments     map[string]string      // statuses, by order
 	notifications map[string]notification
-	spend         map[string]int64 // by customer
+	spend         map[string]int64  // by customer
+	sagas         map[string][]saga // by order
 
 	charges     []charge
 	chargeParts map[string]chargePart
@@ -30,6 +31,7 @@ type shop struct {
 type order struct {
 	id, customer, status string
 	total                int64
+	directed             bool // by a mediator
 	lines                []line
 }
 
@@ -56,6 +58,9 @@ type payment struct {
 	status string
 	amount int64
 }
+
+// saga is how far the mediator is with an order.
+type saga struct{ name, status string }
 
 type refund struct {
 	order, status string
@@ -109,7 +114,7 @@ func newShop() *shop {
 	return &shop{
 		orders: map[string]*order{}, returns: map[string]*giveBack{}, levels: map[string]level{}, receipts: map[string]int64{},
 		reservations: map[string]reservation{}, restocks: map[string]string{}, payments: map[string]payment{}, refunds: map[string]refund{},
-		shipments: map[string]string{}, notifications: map[string]notification{}, spend: map[string]int64{}, chargeParts: map[string]chargePart{},
+		shipments: map[string]string{}, notifications: map[string]notification{}, spend: map[string]int64{}, sagas: map[string][]saga{}, chargeParts: map[string]chargePart{},
 	}
 }
 

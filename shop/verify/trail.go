@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -13,7 +14,8 @@ import (
 	"github.com/tutti-go/tutti/store"
 )
 
-// The events of an order, each of which there is at most once.
+// The events of an order, each of which there is at most once, but for answers to
+// commands that changed nothing.
 const (
 	placed = iota
 	cancellation
@@ -81,6 +83,7 @@ var kinds = func() map[[2]string]kind {
 // once.
 type trail struct {
 	orders  map[string]*[orderEvents]int
+	answers map[string]*[orderEvents]int // to commands that changed nothing
 	returns map[string]*returnTrail
 	// spend is what customers spent, as far as the customer service has read.
 	spend map[string]int64
@@ -104,11 +107,12 @@ type terms struct {
 	ReturnID   string `json:"returnId"`
 	Total      int64  `json:"total"`
 	Refund     int64  `json:"refund"`
+	Unchanged  bool   `json:"unchanged"`
 }
 
 func newTrail(s *shop, found findings) *trail {
 	t := &trail{
-		orders: map[string]*[orderEvents]int{}, returns: map[string]*returnTrail{}, spend: map[string]int64{},
+		orders: map[string]*[orderEvents]int{}, answers: map[string]*[orderEvents]int{}, returns: map[string]*returnTrail{}, spend: map[string]int64{},
 		lanes: map[store.LanePartition]int64{}, ahead: map[store.LanePartition]event.Envelope{}, ends: map[event.Partition]int64{}, ids: map[string]bool{}, reads: &books{}, found: found,
 	}
 	for _, b := range s.services {
@@ -194,20 +198,19 @@ func (t *trail) take(e event.Envelope, data []byte) {
 
 func (t *trail) count(k kind, e event.Envelope, data []byte) {
 	var body terms
-	if k.ofReturn || k.number == confirmed {
+	if k.ofReturn || k.number == confirmed || bytes.Contains(data, []byte(`"unchanged"`)) {
 		if err := json.Unmarshal(data, &body); err != nil {
 			t.found.add(Agree, e.Key, "event %s at %s cannot be read: %v", e.ID, e.Position(), err)
 			return
 		}
 	}
-	if !k.ofReturn {
-		o := t.orders[e.Key]
-		if o == nil {
-			o = &[orderEvents]int{}
-			t.orders[e.Key] = o
-		}
-		o[k.number]++
-	} else {
+	switch {
+	case body.Unchanged && !k.ofReturn:
+		counts(t.answers, e.Key)[k.number]++
+		return
+	case !k.ofReturn:
+		counts(t.orders, e.Key)[k.number]++
+	default:
 		r := t.returns[body.ReturnID]
 		if r == nil {
 			r = &returnTrail{order: e.Key}
@@ -221,6 +224,13 @@ func (t *trail) count(k kind, e event.Envelope, data []byte) {
 	if t.consumed(e) && (k == kind{number: confirmed} || k == kind{returned, true}) {
 		t.spend[body.CustomerID] += body.Total - body.Refund
 	}
+}
+
+func counts(of map[string]*[orderEvents]int, order string) *[orderEvents]int {
+	if of[order] == nil {
+		of[order] = &[orderEvents]int{}
+	}
+	return of[order]
 }
 
 // consumed reports whether the customer service has read an event and handled it.

@@ -20,6 +20,13 @@ func (s *shop) unsettled() Unsettled {
 			u.Mails++
 		}
 	}
+	for _, sagas := range s.sagas {
+		for _, v := range sagas {
+			if v.status != "completed" && v.status != "compensated" {
+				u.Sagas++
+			}
+		}
+	}
 	for _, b := range s.services {
 		u.Jobs += b.jobs
 		u.Parked += len(b.parked)
