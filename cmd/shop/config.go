@@ -16,6 +16,8 @@ import (
 
 	"github.com/tutti-go/tutti/internal/bus"
 	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/shop/fulfilment"
+	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/store"
 )
 
@@ -30,6 +32,8 @@ type config struct {
 	peers    map[string]string
 	traffic  float64
 	deadline time.Duration
+	style    string
+	flow     string
 	recovery string
 	level    string
 	json     bool
@@ -44,6 +48,7 @@ func (c *config) common(flags *pflag.FlagSet) {
 	flags.StringVar(&c.database, "database", "", "keep what services store in the PostgreSQL at this `URL` (postgres://user@host/shop), in a schema each, and not in files")
 	c.bus.BindTopics(flags)
 	flags.StringVar(&c.recovery, "recover", "", "start although databases and log do not fit: `HOW` is rewind or skip")
+	flags.StringVar(&c.flow, "flow", string(fulfilment.ReserveFirst), "have the mediator direct orders in this `ORDER`: reserve-first or pay-first")
 	flags.DurationVar(&c.deadline, "deadline", 30*time.Minute, "cancel orders that are not settled in this `TIME`")
 }
 
@@ -55,6 +60,7 @@ func (c *config) serving(flags *pflag.FlagSet) {
 		"It asks nobody who they are: keep it on this machine")
 	flags.StringSliceVar(&c.services, "services", nil, "run only these services of "+strings.Join(names(), ", "))
 	flags.StringToStringVar(&c.peers, "peer", nil, "pass requests for a service that runs elsewhere on, as `SERVICE=URL,…`")
+	flags.StringVar(&c.style, "style", string(orderv1.Choreography), "process orders that name no style by this `STYLE`: choreography or orchestration")
 	flags.Float64Var(&c.traffic, "traffic", 3, "place `N` demonstration orders a second; 0 for none")
 }
 
@@ -89,6 +95,9 @@ func (c *config) validate() error {
 		check(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "--peer has %q for %s, want http://host:port", text, name)
 	}
 	check(c.traffic >= 0 && c.traffic <= maxTraffic, "--traffic is %v, want 0 to %d", c.traffic, maxTraffic)
+	style := orderv1.Style(c.style)
+	check(style == orderv1.Choreography || style == orderv1.Orchestration, "--style is %q, want choreography or orchestration", c.style)
+	check(slices.Contains(fulfilment.Flows, fulfilment.Flow(c.flow)), "--flow is %q, want reserve-first or pay-first", c.flow)
 	check(c.deadline >= time.Second, "--deadline is %v, want 1s or more", c.deadline)
 	r := service.Recovery(c.recovery)
 	check(r == service.Refuse || r == service.Rewind || r == service.Skip, "--recover is %q, want rewind or skip", c.recovery)

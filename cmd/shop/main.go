@@ -1,4 +1,4 @@
-// Command shop runs the reference shop: eight services that process orders by
+// Command shop runs the reference shop: services that process orders by
 // events, in one process or in several. Run 'shop --help' for its settings.
 package main
 

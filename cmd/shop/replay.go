@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tutti-go/tutti/internal/cli"
+	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/shop/replay"
 	"github.com/tutti-go/tutti/shop/verify"
 )
@@ -30,14 +31,18 @@ type replaying struct {
 	stock    int64
 	decline  float64
 	rejected string
+	mixed    bool
 }
+
+// mixture is the style of a replay whose orders take both.
+const mixture = "mixed"
 
 func replayCommand(out output) *cobra.Command {
 	var r replaying
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Process the real orders of a file, and check the invariants",
-		Long: `Process the orders and returns of FILE through all eight services, wait until all
+		Long: `Process the orders and returns of FILE through all services, wait until all
 is settled, and check the invariants. FILE is CSV in the layout of the Online Retail
 data set, plain or gzip; - is standard input.
 
@@ -58,6 +63,7 @@ and nothing is left in flight.`,
 	flags.StringVar(&r.data, "data", "", "keep databases and log in this `DIR`; by default in a temporary one, which is removed after success")
 	flags.Float64Var(&r.rate, "rate", 0, "place at most `N` orders a second; 0 places them as fast as they are processed")
 	flags.Int64Var(&r.stock, "stock", 10_000, "begin with `N` pieces of each product")
+	flags.StringVar(&r.style, "style", string(orderv1.Choreography), "process the orders by this `STYLE`: choreography, orchestration or mixed")
 	flags.Float64Var(&r.decline, "decline", 0, "pay this `PERCENT` of the orders with a card that is declined")
 	flags.StringVar(&r.rejected, "rejected", "", "write the lines that are rejected, with their reasons, to this CSV `FILE`")
 	return cmd
@@ -77,6 +83,9 @@ func (r *replaying) validate() error {
 	check(r.rate >= 0 && !math.IsInf(r.rate, 0), "--rate is %v, want 0 or more", r.rate)
 	check(r.stock >= 1 && r.stock <= maxStock, "--stock is %d, want 1 to %d", r.stock, maxStock)
 	check(r.decline >= 0 && r.decline <= 100, "--decline is %v, want 0 to 100", r.decline)
+	if r.mixed = r.style == mixture; r.mixed {
+		r.style = string(orderv1.Choreography)
+	}
 	c := r.config // of which this command has some flags only
 	c.http = "127.0.0.1:0"
 	if c.data == "" {
@@ -138,7 +147,7 @@ func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger) (s
 		}
 		sum, err = replay.Run(ctx, replay.Config{
 			File: r.file, Stdin: r.stdin, Handler: s.routes, Outcomes: replay.FromLog(s.bus.Bus), Quiet: s.quiet,
-			Rate: r.rate, Stock: r.stock, Decline: r.decline,
+			Rate: r.rate, Stock: r.stock, Decline: r.decline, Mixed: r.mixed,
 			Progress: progressTo(out.screen, log), Rejected: rejections.add, Logger: log,
 		})
 		return err

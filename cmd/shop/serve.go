@@ -22,14 +22,18 @@ func serveCommand(out output) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shop",
 		Short: "Run the reference shop: services that process orders by events",
-		Long: `Run the reference shop: eight services that process orders by events, with a
-broker of their own, until Ctrl-C. Stopped and started again, they go on where
-they were.
+		Long: `Run the reference shop: services that process orders by events, with a broker of
+their own, until Ctrl-C. Stopped and started again, they go on where they were.
+
+By choreography the services follow each other's events, by orchestration the commands
+of a mediator, the service fulfilment. --style is for orders that name none: both kinds
+go side by side.
 
 Each flag can also be given by the environment (SHOP_LOG_LEVEL for --log-level) or
 in a file of lines "log-level = debug" (--config).`,
 		Example: `  shop                                        everything, at http://127.0.0.1:8080
   shop --traffic 0 --http 127.0.0.1:0         no demonstration orders; any free port
+  shop --style orchestration                  orders are directed by the mediator
   shop --services order --brokers host:9092   one service, on a broker that runs elsewhere`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := cfg.validate(); err != nil {

@@ -7,10 +7,12 @@ import (
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/shop/catalog"
 	"github.com/tutti-go/tutti/shop/customer"
+	"github.com/tutti-go/tutti/shop/fulfilment"
 	"github.com/tutti-go/tutti/shop/gateway"
 	"github.com/tutti-go/tutti/shop/inventory"
 	"github.com/tutti-go/tutti/shop/notification"
 	"github.com/tutti-go/tutti/shop/order"
+	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/shop/payment"
 	"github.com/tutti-go/tutti/shop/shipping"
 	"github.com/tutti-go/tutti/shop/storefront"
@@ -19,7 +21,7 @@ import (
 // kind is one of the shop's services.
 type kind struct {
 	name    string
-	segment string // first segment of the paths that it serves
+	segment string // first segment of the paths that it serves, if it serves any
 	open    func(ctx context.Context, s *shop) (register func(*service.Service), err error)
 }
 
@@ -32,6 +34,7 @@ var kinds = []kind{
 	{"payment", "payments", openPayment},
 	{"shipping", "shipments", openShipping},
 	{"notification", "notifications", openNotification},
+	{"fulfilment", "", openFulfilment},
 }
 
 func names() []string {
@@ -47,7 +50,11 @@ func with(register func(*service.Service)) func(context.Context, *shop) (func(*s
 }
 
 func openOrder(_ context.Context, s *shop) (func(*service.Service), error) {
-	return order.Register(order.Config{Deadline: s.cfg.deadline}), nil
+	return order.Register(order.Config{Deadline: s.cfg.deadline, Style: orderv1.Style(s.cfg.style)}), nil
+}
+
+func openFulfilment(_ context.Context, s *shop) (func(*service.Service), error) {
+	return fulfilment.Register(fulfilment.Config{Flow: fulfilment.Flow(s.cfg.flow)}), nil
 }
 
 func openPayment(ctx context.Context, s *shop) (func(*service.Service), error) {

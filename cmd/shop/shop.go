@@ -35,7 +35,8 @@ type shop struct {
 //	                        ┌───────┴──────────────────────────┴──────┐
 //	                        │ storefront catalog customer order       │
 //	                        │ inventory payment shipping notification │ ──► DIR/NAME.db each,
-//	                        └───────▲─────────────────────────────────┘     or --database
+//	                        │ fulfilment                              │     or --database
+//	                        └───────▲─────────────────────────────────┘
 //	                                │ requests
 //	        HTTP ───────────────► routes ───────────────► peers: services of other processes
 func open(ctx context.Context, cfg config, log *slog.Logger) (*shop, error) {

@@ -37,6 +37,9 @@ type Config struct {
 	// Decline is how many of a hundred orders are paid with a card that is
 	// declined. Which ones depends on their number alone.
 	Decline float64
+	// Mixed has the orders take both styles, half of them each. Which one an order
+	// takes depends on its number alone. Otherwise it is up to the shop.
+	Mixed bool
 	// Requests is how many are under way at once; default 256.
 	Requests int
 	// InFlight is how many orders may wait for their outcome; default 1000.

@@ -131,6 +131,7 @@ type placement struct {
 	Lines        []orderv1.Line  `json:"lines"`
 	PaymentToken string          `json:"paymentToken"`
 	Address      orderv1.Address `json:"address"`
+	Style        orderv1.Style   `json:"style,omitempty"`
 }
 
 func (r *run) request(inv invoice) placement {
@@ -141,6 +142,7 @@ func (r *run) request(inv invoice) placement {
 	p := placement{
 		CustomerID: buyer, Lines: make([]orderv1.Line, len(inv.lines)), PaymentToken: r.token(inv.id),
 		Address: orderv1.Address{Name: name, Street: "1 High Street", City: "Anytown", Country: orElsewhere(inv.country)},
+		Style: r.style(inv.id),
 	}
 	for i, l := range inv.lines {
 		p.Lines[i] = orderv1.Line{SKU: l.sku, Quantity: l.quantity, UnitPrice: l.price}
@@ -150,13 +152,28 @@ func (r *run) request(inv invoice) placement {
 
 // token is declined for the wanted share of orders, the same ones each time.
 func (r *run) token(id string) string {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(id)) // never fails
 	// Numbers that follow each other differ in FNV's low bits too little.
-	if mixed := h.Sum32() * 0x9e3779b1 >> 16 % 10_000; float64(mixed) < r.cfg.Decline*100 {
+	if mixed := hash(id) * 0x9e3779b1 >> 16 % 10_000; float64(mixed) < r.cfg.Decline*100 {
 		return "tok_decline"
 	}
 	return "tok_ok"
+}
+
+// style is that of an order, the same each time; empty where it is up to the shop.
+func (r *run) style(id string) orderv1.Style {
+	switch {
+	case !r.cfg.Mixed:
+		return ""
+	case hash(id)*0x85ebca6b>>31 == 0: // by another bit than whether it is declined
+		return orderv1.Choreography
+	}
+	return orderv1.Orchestration
+}
+
+func hash(id string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id)) // never fails
+	return h.Sum32()
 }
 
 func orElsewhere(country string) string {
