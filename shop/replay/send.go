@@ -142,7 +142,7 @@ func (r *run) request(inv invoice) placement {
 	p := placement{
 		CustomerID: buyer, Lines: make([]orderv1.Line, len(inv.lines)), PaymentToken: r.token(inv.id),
 		Address: orderv1.Address{Name: name, Street: "1 High Street", City: "Anytown", Country: orElsewhere(inv.country)},
-		Style: r.style(inv.id),
+		Style:   r.style(inv.id),
 	}
 	for i, l := range inv.lines {
 		p.Lines[i] = orderv1.Line{SKU: l.sku, Quantity: l.quantity, UnitPrice: l.price}

@@ -22,8 +22,8 @@ func (j *judgement) direction() {
 		}
 	}
 	for id, o := range j.orders {
-		j.check(!o.directed || !j.settled || len(j.sagas[id]) > 0, Directed, id, "it was placed for a mediator, who does not know it")
-		if o.directed && (o.status == "confirmed" || o.status == "cancelled") {
+		decided := o.status == "confirmed" || o.status == "cancelled" // which only the mediator does
+		if o.directed && (decided || j.settled) {
 			j.check(len(j.sagas[id]) > 0, Directed, id, "it %s, and its mediator does not know it", statusOr(o.status))
 		}
 	}

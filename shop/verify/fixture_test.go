@@ -30,7 +30,7 @@ type fixture struct {
 	ends     map[event.Partition]int64
 }
 
-var services = []string{"order", "inventory", "payment", "shipping", "notification", "customer", "catalog", "storefront"}
+var services = []string{"order", "inventory", "payment", "shipping", "notification", "customer", "catalog", "storefront", "fulfilment"}
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
@@ -48,7 +48,11 @@ func newFixture(t *testing.T) *fixture {
 		publishes[c] = true
 	}
 	for _, name := range services {
-		f.open(name, "../"+name+"/migrations", store.Config{Owner: name, Unsynced: true, Publishes: publishes, Partition: f.bus.Partition})
+		migrations := "../" + name + "/migrations"
+		if name == "fulfilment" {
+			migrations = "../../saga/migrations"
+		}
+		f.open(name, migrations, store.Config{Owner: name, Unsynced: true, Publishes: publishes, Partition: f.bus.Partition})
 		_, _, err := f.dbs[name].TakeLane(ctx)
 		f.must(err)
 		f.sent[name] = map[event.Partition]int64{}
@@ -177,8 +181,8 @@ func (f *fixture) place(id, customer string, ls lines) (string, orderv1.Placed) 
 func (f *fixture) reserve(id, customer string, ls lines) {
 	statement, ev := f.place(id, customer, ls)
 	f.did("order", statement, ev)
-	f.did("payment", `INSERT INTO payments VALUES ('`+id+`', 'pending', `+text(sum(ls))+`, 'tok', '', 0, 0, '')`)
-	f.did("shipping", `INSERT INTO shipments VALUES ('`+id+`', 'pending', '{}', 0, 0, '', '', '')`)
+	f.did("payment", `INSERT INTO payments VALUES ('`+id+`', 'pending', `+text(sum(ls))+`, 'tok', '', 0, 0, '', 0)`)
+	f.did("shipping", `INSERT INTO shipments VALUES ('`+id+`', 'pending', '{}', 0, 0, '', '', '', 0)`)
 	var moves strings.Builder
 	for _, l := range ls {
 		moves.WriteString(`; UPDATE stock SET reserved = reserved + ` + text(l.Quantity) + ` WHERE sku = '` + l.SKU + `'`)
@@ -212,7 +216,7 @@ func (f *fixture) tell(id, customer, kind string) {
 
 // settle writes a shop in which all is settled: o1 is confirmed and partly
 // returned by r1, o2 was declined, o3 found no carrier, o4 was out of stock, and o5
-// is confirmed.
+// is confirmed. A mediator directed d1, which is confirmed, and d2, which was declined.
 func (f *fixture) settle() {
 	a := func(n int64) lines { return lines{{SKU: "A", Quantity: n, UnitPrice: 100}} }
 	f.did("inventory", `INSERT INTO receipts VALUES ('1', 'A', 100); INSERT INTO receipts VALUES ('2', 'B', 50);
@@ -245,12 +249,22 @@ func (f *fixture) settle() {
 
 	statement, ev := f.place("o4", "c2", a(1000))
 	f.did("order", statement, ev)
-	f.did("payment", `INSERT INTO payments VALUES ('o4', 'pending', 100000, 'tok', '', 0, 0, '')`)
+	f.did("payment", `INSERT INTO payments VALUES ('o4', 'pending', 100000, 'tok', '', 0, 0, '', 0)`)
 	f.did("inventory", `INSERT INTO reservations VALUES ('o4', 'refused', '[]')`, inventoryv1.OutOfStock{OrderID: "o4"})
 	f.cancel("o4", "c2")
 
+	f.deliver("d1", "c2", a(1))
+	f.direct("d1", "saga_done", "completed")
+	f.did("order", "", orderv1.Confirmed{OrderID: "d1", CustomerID: "c2", Total: 100, Directed: true, Unchanged: true})
+	f.reserve("d2", "c2", a(2))
+	f.did("payment", `UPDATE payments SET status = 'failed' WHERE order_id = 'd2'`, paymentv1.Failed{OrderID: "d2", Directed: true})
+	f.release("d2", a(2))
+	f.did("inventory", "", inventoryv1.Released{OrderID: "d2", Directed: true, Unchanged: true})
+	f.cancel("d2", "c2")
+	f.direct("d2", "saga_done", "compensated")
+
 	f.deliver("o5", "c2", a(7))
-	f.did("customer", `UPDATE customers SET spend = 700 WHERE id = 'c2'`)
+	f.did("customer", `UPDATE customers SET spend = 800 WHERE id = 'c2'`)
 	f.consumed("customer", orderv1.Topic)
 	f.consumed("order", inventoryv1.Topic, paymentv1.Topic, shippingv1.Topic)
 }
@@ -264,12 +278,30 @@ func (f *fixture) deliver(id, customer string, ls lines) {
 	f.tell(id, customer, "confirmed")
 }
 
+// direct stores that a mediator directs an order, and how far it is.
+func (f *fixture) direct(id, table, status string) {
+	f.did("order", `UPDATE orders SET directed = 1 WHERE id = '`+id+`'`)
+	f.did("fulfilment", sagaRow(table, id, status))
+}
+
+// sagaRow is the statement that stores the saga of an order.
+func sagaRow(table, id, status string) string {
+	columns, values := "", ""
+	if table == "saga_live" {
+		columns, values = "armed, ", "0, "
+	}
+	return `INSERT INTO ` + table + ` (saga, id, version, revision, status, started, changed, ` + columns + `reason, doc, history)
+		VALUES ('shop.fulfilment', '` + id + `', 1, 1, '` + status + `', 1, 1, ` + values + `'', '{}', '')`
+}
+
 // interrupt adds orders in the middle of things: o6 is stored, and its event not
-// sent yet; o7 is charged, and nobody has read of it; o8 is being undone.
+// sent yet; o7, which is directed, is charged, and nobody has read of it; o8 is being
+// undone.
 func (f *fixture) interrupt() {
 	ls := lines{{SKU: "B", Quantity: 2, UnitPrice: 10}}
 	f.reserve("o7", "c1", ls)
 	f.pay("o7", 20)
+	f.direct("o7", "saga_live", "running")
 	f.reserve("o8", "c1", ls)
 	f.did("order", `UPDATE orders SET status = 'cancelling' WHERE id = 'o8'`, orderv1.CancellationRequested{OrderID: "o8"})
 	f.did("order", `INSERT INTO tutti_job VALUES ('order.deadline', 'o8', 0, 1, 'waiting', 0, '{}', '', '')`)

@@ -32,7 +32,7 @@ func TestConsistent(t *testing.T) {
 	if !r.OK() || r.Unsettled.Any() {
 		t.Errorf("a consistent shop is not: %v%s", r.Unsettled, violations(r))
 	}
-	if r.Orders != 5 || r.Confirmed != 2 || r.Cancelled != 3 || r.Returns != 1 || r.Events == 0 || len(r.Invariants) != len(always)+1 {
+	if r.Orders != 7 || r.Confirmed != 3 || r.Cancelled != 4 || r.Returns != 1 || r.Events == 0 || len(r.Invariants) != len(always)+1 {
 		t.Errorf("report = %+v", r)
 	}
 }
@@ -49,7 +49,7 @@ func TestConsistentUnderWay(t *testing.T) {
 	}
 	// Customer has yet to read of o6, o7 and, twice, o8; order of two reservations
 	// and a payment.
-	if want := (Unsettled{Orders: 3, Jobs: 1, Messages: 7}); r.Unsettled != want {
+	if want := (Unsettled{Orders: 3, Jobs: 1, Messages: 7, Sagas: 1}); r.Unsettled != want {
 		t.Errorf("under way is %v, want %v", r.Unsettled, want)
 	}
 	r = judged(t.Context(), t, copyDatabases(t, dir), log, Config{Settled: true})
@@ -132,7 +132,7 @@ var lies = []struct {
 	{"confirmed in secret", "order", `UPDATE orders SET status = 'confirmed' WHERE id = 'o2'`, false, Agree, "o2"},
 	{"confirmation forgotten", "order", `UPDATE orders SET status = 'placed' WHERE id = 'o5'`, false, Agree, "o5"},
 	{"cancellation forgotten", "order", `UPDATE orders SET status = 'cancelling' WHERE id = 'o4'`, false, Agree, "o4"},
-	{"order in secret", "order", `INSERT INTO orders SELECT 'o9', customer, status, freed, total, placed_at, deadline, reason, request_hash, lines, history FROM orders WHERE id = 'o4'`, false, Agree, "o9"},
+	{"order in secret", "order", `INSERT INTO orders SELECT 'o9', customer, status, freed, total, placed_at, deadline, reason, request_hash, lines, history, 0 FROM orders WHERE id = 'o4'`, false, Agree, "o9"},
 	{"payment forgotten", "payment", `UPDATE payments SET status = 'pending' WHERE order_id = 'o5'`, false, Agree, "o5"},
 	{"payment not stored", "payment", `DELETE FROM payments WHERE order_id = 'o3'`, false, Agree, "o3"},
 	{"release forgotten", "inventory", `UPDATE reservations SET status = 'refused' WHERE order_id = 'o2'`, false, Agree, "o2"},
@@ -147,6 +147,14 @@ var lies = []struct {
 
 	{"order is gone", "order", `DELETE FROM orders WHERE id = 'o1'`, false, Kept, "o1"},
 	{"acknowledged order is gone", "order", `DELETE FROM orders WHERE id = 'o4'`, false, Kept, "o4"},
+
+	{"saga gave up", "fulfilment", `UPDATE saga_done SET status = 'compensated' WHERE id = 'd1'`, false, Directed, "d1"},
+	{"saga got through", "fulfilment", `UPDATE saga_done SET status = 'completed' WHERE id = 'd2'`, false, Directed, "d2"},
+	{"saga is gone", "fulfilment", `DELETE FROM saga_done WHERE id = 'd2'`, false, Directed, "d2"},
+	{"saga of nobody's", "fulfilment", sagaRow("saga_done", "o5", "completed"), false, Directed, "o5"},
+	{"two sagas", "fulfilment", `UPDATE saga_done SET id = 'd1', saga = 'other' WHERE id = 'd2'`, false, Directed, "d1"},
+	{"saga is not over", "fulfilment", `DELETE FROM saga_done WHERE id = 'd1'; ` + sagaRow("saga_live", "d1", "stuck"), true, Directed, "d1"},
+	{"saga of no order", "fulfilment", sagaRow("saga_live", "o9", "running"), false, Kept, "o9"},
 
 	{"job is left", "shipping", `INSERT INTO tutti_job VALUES ('shipping.calloff', 'o3', 0, 1, 'dead', 0, '{}', '', '')`, true, Settled, "shop"},
 	{"event not read", "customer", `UPDATE tutti_seen SET seq = seq - 1`, true, Settled, "shop"},
@@ -248,6 +256,13 @@ func TestLogLies(t *testing.T) {
 			r.Record = event.Encode(e, []byte("{}"))
 			return append(rs, r)
 		}, OrdersEnd, "o5"},
+		{"answered what is not so", func(rs []kafka.Consumed) []kafka.Consumed {
+			r := again(record, "other", last+1)
+			e := decoded(t, r)
+			e.Type = orderv1.Cancelled{}.Contract().Type
+			r.Record = event.Encode(e, []byte(`{"unchanged":true}`))
+			return append(rs, r)
+		}, Directed, "o5"},
 		{"foreign noise", func(rs []kafka.Consumed) []kafka.Consumed {
 			return append(rs, kafka.Consumed{Record: event.Record{Value: []byte("?")}, Offset: record.Offset + 1})
 		}, "", ""},
@@ -264,6 +279,15 @@ func TestLogLies(t *testing.T) {
 			}
 		})
 	}
+}
+
+func decoded(t *testing.T, r kafka.Consumed) event.Envelope {
+	t.Helper()
+	e, _, err := event.Decode(r.Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 // TestRun checks a whole directory, which stays as it is.
@@ -288,7 +312,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.OK() || r.Orders != 8 || r.Unsettled.Orders != 3 {
+	if !r.OK() || r.Orders != 10 || r.Unsettled.Orders != 3 {
 		t.Errorf("report = %+v%s", r, violations(r))
 	}
 	after := contents(t, dir)

@@ -13,6 +13,7 @@ const steps = [
   [/^stock released/, 'undone', 'Stock released'],
   [/^cancelled by/, 'failed', 'Cancelled by you'],
   [/^not settled/, 'failed', 'Not settled in time'],
+  [/^order confirmed|^order cancelled/, '', ''], // the status says so
 ];
 const way = [
   ['reserved', 'Reserve the stock'], ['paid', 'Take the payment'],
