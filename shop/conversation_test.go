@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/tutti-go/tutti/shop/orderv1"
 )
@@ -175,6 +176,7 @@ func (c *conversation) orders() {
 
 func (c *conversation) cancellations() {
 	c.call(202, "POST /orders", "bobs-3", ask("tok_late", "London", 1))
+	c.Sleep(time.Second) // it is being charged now
 	c.call(202, "DELETE /orders/bobs-3", "", "")
 	c.call(202, "DELETE /orders/bobs-3", "", "")
 	c.call(200, "GET /orders/bobs-3", "", "")

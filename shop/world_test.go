@@ -84,7 +84,7 @@ func run(w *tuttitest.World, by way, fn func(s *shop)) {
 	s.verify()
 }
 
-func (s *shop) open() {
+func (s *shop) openGateways() {
 	t := s.T()
 	var err error
 	cfg := gateway.Config{Unsynced: true}
@@ -97,6 +97,10 @@ func (s *shop) open() {
 	if s.mail, err = gateway.OpenMail(t.Context(), s.ledger("mail"), cfg); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (s *shop) open() {
+	s.openGateways()
 	s.Start("storefront", storefront.Register)
 	s.Start("catalog", catalog.Register)
 	s.Start("customer", customer.Register)
@@ -237,15 +241,30 @@ func (s *shop) giveBack(order, id, sku string, n int) bool {
 	return status == http.StatusAccepted
 }
 
-// status is an order's status, as its customer sees it.
-func (s *shop) status(id string) string {
+// view is an order as its customer sees it.
+type view struct {
+	Status  string
+	History []struct{ Note string }
+}
+
+func (s *shop) look(id string) view {
 	s.T().Helper()
 	status, text := s.request("order", http.MethodGet, "/orders/"+id, "", "")
-	var o struct{ Status string }
+	var o view
 	if err := json.Unmarshal(text, &o); err != nil || status != http.StatusOK {
 		s.T().Fatalf("GET order %s: %d %s (%v)", id, status, text, err)
 	}
-	return o.Status
+	return o
+}
+
+func (s *shop) status(id string) string { return s.look(id).Status }
+
+// history is what happened to an order.
+func (s *shop) history(id string) (notes []string) {
+	for _, h := range s.look(id).History {
+		notes = append(notes, h.Note)
+	}
+	return notes
 }
 
 // fill makes a cart, puts goods into it, and returns its id.

@@ -23,6 +23,7 @@ type load struct {
 	seed    uint64
 	rate    float64
 	slow    int // percent of the orders whose gateways take their time
+	style   string
 	journal *journal
 	client  *http.Client
 
@@ -41,7 +42,7 @@ const (
 
 func newLoad(s *site, set *settings, j *journal) *load {
 	return &load{
-		site: s, seed: set.seed, rate: set.rate, slow: set.slow, journal: j, failed: make(chan error, 1),
+		site: s, seed: set.seed, rate: set.rate, slow: set.slow, style: set.style, journal: j, failed: make(chan error, 1),
 		client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: crowd}},
 	}
 }
@@ -118,6 +119,7 @@ type orderBody struct {
 	Lines        []orderv1.Line  `json:"lines"`
 	PaymentToken string          `json:"paymentToken"`
 	Address      orderv1.Address `json:"address"`
+	Style        orderv1.Style   `json:"style"`
 }
 
 // order draws the n-th order.
@@ -126,6 +128,7 @@ func (l *load) order(n int) wanted {
 	w := wanted{id: fmt.Sprintf("t%d-%d", l.seed, n), body: orderBody{
 		CustomerID: customer(rng.IntN(customers)), PaymentToken: "tok_ok",
 		Address: orderv1.Address{Name: "Ada", Street: "1 High Street", City: "Galway", Country: "Ireland"},
+		Style:   l.styleOf(n),
 	}}
 	for range 1 + rng.IntN(3) {
 		w.body.Lines = append(w.body.Lines, orderv1.Line{SKU: sku(rng.IntN(products)), Quantity: 1 + rng.Int64N(3), UnitPrice: price})
@@ -145,6 +148,14 @@ func (l *load) order(n int) wanted {
 		w.body.PaymentToken = []string{"tok_late", "tok_timeout"}[rng.IntN(2)]
 	}
 	return w
+}
+
+// styleOf is the style of the n-th order.
+func (l *load) styleOf(n int) orderv1.Style {
+	if l.style == mixed {
+		return []orderv1.Style{orderv1.Choreography, orderv1.Orchestration}[n%2]
+	}
+	return orderv1.Style(l.style)
 }
 
 func (w wanted) total() (pence int64) {

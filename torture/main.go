@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tutti-go/tutti/internal/cli"
+	"github.com/tutti-go/tutti/shop/orderv1"
 )
 
 func main() { cli.Main("torture", program) }
@@ -42,6 +43,7 @@ type settings struct {
 	rate     float64
 	every    time.Duration
 	slow     int
+	style    string
 	look     bool
 	patience time.Duration
 }
@@ -95,8 +97,14 @@ func (set *settings) common(f *cli.Flags, rate float64) {
 	f.Uint64Var(&set.seed, "seed", 0, "draw everything from this `NUMBER`; 0 takes a new one")
 	f.Float64Var(&set.rate, "rate", rate, "place `N` orders a second")
 	f.IntVar(&set.slow, "slow", 2, "let gateways take their time with this `PERCENT` of the orders")
+	f.StringVar(&set.style, "style", mixed, "have orders processed by this `STYLE`: "+strings.Join(styles, ", "))
 	f.DurationVar(&set.patience, "patience", 2*time.Minute, "take for stuck what has not ended within this `TIME`")
 }
+
+// mixed is the style of a load whose orders take both, in turn.
+const mixed = "mixed"
+
+var styles = []string{string(orderv1.Choreography), string(orderv1.Orchestration), mixed}
 
 // validate reports all faults at once.
 func (set *settings) validate() error {
@@ -120,6 +128,7 @@ func (set *settings) validate() error {
 	check(set.rate > 0 && set.rate <= 10_000, "--rate is %v, want more than 0, at most 10000", set.rate)
 	check(set.every >= 100*time.Millisecond, "--every is %v, want 100ms or more", set.every)
 	check(set.slow >= 0 && set.slow <= 50, "--slow is %d, want 0 to 50", set.slow)
+	check(slices.Contains(styles, set.style), "--style is %q, want one of %s", set.style, strings.Join(styles, ", "))
 	check(set.patience >= time.Second, "--patience is %v, want 1s or more", set.patience)
 	return errors.Join(errs...)
 }

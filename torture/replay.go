@@ -70,7 +70,7 @@ func replay(ctx context.Context, set *settings, file string, out io.Writer) erro
 		defer said.Close()
 		var result bytes.Buffer
 		cmd := exec.CommandContext(ctx, filepath.Join(r.site.bin, "shop"), "replay", file, "--json", "--data", r.site.data(),
-			"--brokers", strings.Join(r.site.brokers, ","), "--rate", fmt.Sprint(set.rate))
+			"--brokers", strings.Join(r.site.brokers, ","), "--rate", fmt.Sprint(set.rate), "--style", set.style)
 		cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &result, said, dieWithParent()
 		if err := cmd.Start(); err != nil {
 			return fmt.Errorf("start the replay: %w", err)

@@ -26,7 +26,7 @@ type site struct {
 	whole     bool                // one process holds everything, so that verify can look whenever it is down
 }
 
-var services = []string{"storefront", "catalog", "customer", "order", "inventory", "payment", "shipping", "notification"}
+var services = []string{"storefront", "catalog", "customer", "order", "inventory", "payment", "shipping", "notification", "fulfilment"}
 
 // layouts are the ways to spread the shop over processes.
 var layouts = map[string]func(*site, *settings) error{

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 // brief is a torture of two kills.
 func brief(layout string) *settings {
 	return &settings{
-		bin: bin, layout: layout, kills: 2, seed: 7, rate: 40, every: 300 * time.Millisecond, look: true, patience: 2 * time.Minute,
+		bin: bin, layout: layout, kills: 2, seed: 7, rate: 40, every: 300 * time.Millisecond, style: mixed, look: true, patience: 2 * time.Minute,
 	}
 }
 
@@ -104,10 +104,10 @@ func TestFailure(t *testing.T) {
 
 // The same seed draws the same orders.
 func TestSeed(t *testing.T) {
-	a, b, other := &load{seed: 3, slow: 5}, &load{seed: 3, slow: 5}, &load{seed: 4, slow: 5}
+	a, b, other := &load{seed: 3, slow: 5, style: mixed}, &load{seed: 3, slow: 5, style: mixed}, &load{seed: 4, slow: 5}
 	same := 0
 	for n := range 100 {
-		if x, y := a.order(n), b.order(n); x.id != y.id || x.total() != y.total() || x.body.PaymentToken != y.body.PaymentToken {
+		if x, y := a.order(n), b.order(n); x.id != y.id || x.total() != y.total() || x.body.PaymentToken != y.body.PaymentToken || x.body.Style != y.body.Style {
 			t.Errorf("order %d is %v, and %v from the same seed", n, x, y)
 		}
 		if a.order(n).total() == other.order(n).total() {
@@ -125,7 +125,7 @@ func TestSettings(t *testing.T) {
 	if err == nil {
 		t.Fatal("nonsense is valid")
 	}
-	for _, flag := range []string{"--layout", "--kafka", "--kills", "--for", "--rate", "--every", "--slow", "--patience"} {
+	for _, flag := range []string{"--layout", "--kafka", "--kills", "--for", "--rate", "--every", "--slow", "--style", "--patience"} {
 		if !strings.Contains(err.Error(), flag) {
 			t.Errorf("%v: does not name %s", err, flag)
 		}
