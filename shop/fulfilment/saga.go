@@ -1,6 +1,7 @@
 package fulfilment
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -67,6 +68,8 @@ func (p *purchase) fail(what, why string) string {
 	return what
 }
 
+func (p *purchase) why() string { return cmp.Or(p.Reason, "cancelled") }
+
 // A service that is down for a while must not fail orders: they are asked for as long as
 // their time is not up, and then their cancellation is.
 const patience = 2 * time.Minute
@@ -77,7 +80,7 @@ func patient(s step) step { return s.Within(patience).Attempts(0) }
 func order() step {
 	return saga.Step("order",
 		saga.Undo(func(p *purchase) orderv1.CancelOrder {
-			return orderv1.CancelOrder{OrderID: p.OrderID, Reason: p.Reason}
+			return orderv1.CancelOrder{OrderID: p.OrderID, Reason: p.why()}
 		},
 			saga.Done(func(*purchase, event.Message[cancelled]) {}))).
 		Tries(0, patience)
@@ -105,7 +108,7 @@ func payment() step {
 		saga.Done(func(p *purchase, _ event.Message[completed]) { p.Token = "" }),
 		saga.Failed(func(p *purchase, m event.Message[failed]) string { return p.fail("payment failed", m.Body.Reason) }),
 		saga.Undo(func(p *purchase) paymentv1.RefundPayment {
-			return paymentv1.RefundPayment{OrderID: p.OrderID, Reason: p.Reason}
+			return paymentv1.RefundPayment{OrderID: p.OrderID, Reason: p.why()}
 		},
 			saga.Done(func(*purchase, event.Message[refunded]) {}),
 			saga.Done(func(*purchase, event.Message[failed]) {})))).
@@ -120,16 +123,21 @@ func delivery() step {
 		saga.Done(func(p *purchase, _ event.Message[scheduled]) { p.Address = shippingv1.Address{} }),
 		saga.Failed(func(p *purchase, m event.Message[unavailable]) string { return p.fail("no delivery", m.Body.Reason) }),
 		saga.Undo(func(p *purchase) shippingv1.CancelDelivery {
-			return shippingv1.CancelDelivery{OrderID: p.OrderID, Reason: p.Reason}
+			return shippingv1.CancelDelivery{OrderID: p.OrderID, Reason: p.why()}
 		},
 			saga.Done(func(*purchase, event.Message[unavailable]) {})))).
 		Tries(0, patience)
 }
 
-// confirmation is refused where the customer or the clock was faster.
+// confirmation is refused where the customer or the clock was faster. A mediator that
+// is told to give up meanwhile has to know first that it was not too late: else nothing
+// is undone, and a person has to look.
 func confirmation() step {
 	return patient(saga.Step("confirmation",
 		saga.Send(func(p *purchase) orderv1.ConfirmOrder { return orderv1.ConfirmOrder{OrderID: p.OrderID} }),
 		saga.Done(func(*purchase, event.Message[confirmed]) {}),
-		saga.Failed(func(p *purchase, m event.Message[confirmationRefused]) string { return p.fail(m.Body.Reason, "") })))
+		saga.Failed(func(p *purchase, m event.Message[confirmationRefused]) string { return p.fail(m.Body.Reason, "") }),
+		saga.Undo(func(p *purchase) orderv1.StopOrder { return orderv1.StopOrder{OrderID: p.OrderID, Reason: p.why()} },
+			saga.Done(func(*purchase, event.Message[confirmationRefused]) {}),
+			saga.Failed(func(*purchase, event.Message[confirmed]) string { return "the order is confirmed" }))))
 }

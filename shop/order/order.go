@@ -146,7 +146,25 @@ func (o order) onConfirm(orderv1.ConfirmOrder) step {
 	case confirmed:
 		return step{order: o, say: []event.Body{o.confirmation(true)}}
 	}
-	return step{order: o, say: []event.Body{orderv1.ConfirmationRefused{OrderID: o.id, Reason: o.reason, Directed: o.directed}}}
+	return o.refuse("")
+}
+
+// refuse says that the order will not be confirmed.
+func (o order) refuse(note string) step {
+	return step{o, note, []event.Body{orderv1.ConfirmationRefused{OrderID: o.id, Reason: o.reason, Directed: o.directed}}}
+}
+
+// onStop is told by the mediator to confirm the order no more, before it undoes what
+// only an order that is not confirmed can do without.
+func (o order) onStop(c orderv1.StopOrder) step {
+	switch o.status {
+	case placed:
+		o.status, o.reason = cancelling, clip(c.Reason)
+		return o.refuse(o.reason)
+	case confirmed:
+		return step{order: o, say: []event.Body{o.confirmation(true)}}
+	}
+	return o.refuse("")
 }
 
 // onCancel is told by the mediator that nothing is done for the order any more.

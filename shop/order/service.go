@@ -60,6 +60,7 @@ func Register(c Config) func(*service.Service) {
 		event.OnBatch(s, following(order.onRefunded))
 		event.OnBatch(s, following(order.onReleased))
 		event.OnBatch(s, obeying(order.onConfirm))
+		event.OnBatch(s, obeying(order.onStop))
 		event.OnBatch(s, obeying(order.onCancel))
 		event.On(s, onReturnRefunded)
 		event.On(s, onRestocked)

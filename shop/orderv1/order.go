@@ -145,6 +145,21 @@ func (ConfirmationRefused) Contract() event.Contract {
 // Key is the order's id.
 func (e ConfirmationRefused) Key() string { return e.OrderID }
 
+// StopOrder asks for an order that a mediator directs not to be confirmed any more. It
+// is answered by ConfirmationRefused, or by Confirmed where that is too late.
+type StopOrder struct {
+	OrderID string `json:"orderId"`
+	Reason  string `json:"reason"`
+}
+
+// Contract implements event.Typed.
+func (StopOrder) Contract() event.Contract {
+	return event.Contract{Type: "shop.order.stop", Version: 1, Topic: Commands, Kind: event.KindCommand}
+}
+
+// Key is the order's id.
+func (c StopOrder) Key() string { return c.OrderID }
+
 // CancelOrder asks for an order that a mediator directs, and for which nothing is done
 // any more, to be cancelled. It is answered by Cancelled.
 type CancelOrder struct {
