@@ -47,9 +47,11 @@ func (w *world) publish(body event.Body) {
 	name := body.Contract().Topic.Name
 	w.log[name] = append(w.log[name], body)
 	w.said = append(w.said, body.Contract().Type)
-	switch body.(type) {
-	case orderv1.Confirmed, orderv1.Cancelled:
-		w.ends++
+	switch e := body.(type) {
+	case orderv1.Confirmed:
+		w.ends += map[bool]int{false: 1}[e.Unchanged]
+	case orderv1.Cancelled:
+		w.ends += map[bool]int{false: 1}[e.Unchanged]
 	}
 }
 
