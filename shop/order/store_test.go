@@ -165,6 +165,40 @@ func TestBatchConfirmsManyOrders(t *testing.T) {
 	}
 }
 
+// Of an order that a mediator directs, events are noted, once, and decide nothing.
+func TestDirectedOrder(t *testing.T) {
+	d := open(t)
+	p := request("o1")
+	p.Style = orderv1.Orchestration
+	if _, _, err := d.place(p); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		said, err := handle(d, order.onScheduled, shippingv1.Scheduled{OrderID: "o1", Carrier: "Swift"}, shippingv1.Scheduled{OrderID: "o1", Unchanged: true})
+		d.want("an event", said, err)
+	}
+	if v := d.view("o1"); v.Status != "placed" || v.Style != orderv1.Orchestration || len(v.History) != 3 {
+		t.Errorf("order is %+v, want it placed, with both events noted", v)
+	}
+	confirm := func(id string) ([]string, error) {
+		return d.update(func(ctx context.Context, tx *store.Tx) error {
+			m := event.Message[orderv1.ConfirmOrder]{Envelope: event.Envelope{ID: "m", Key: id}, Body: orderv1.ConfirmOrder{OrderID: id}}
+			return obeying(order.onConfirm)(ctx, tx, []event.Message[orderv1.ConfirmOrder]{m})
+		})
+	}
+	said, err := confirm("o1")
+	d.want("a command", said, err, "confirmed o1 m")
+	if n := d.timers(); n != 0 {
+		t.Errorf("%d timers are left", n)
+	}
+	if _, _, err := d.place(request("o2")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := confirm("o2"); !event.Rejected(err) {
+		t.Errorf("a command for an order without a mediator = %v, want a rejection", err)
+	}
+}
+
 func TestUnknownOrderIsRejected(t *testing.T) {
 	d := open(t)
 	if _, err := handle(d, order.onScheduled, shippingv1.Scheduled{OrderID: "none"}); !event.Rejected(err) {
