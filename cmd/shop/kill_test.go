@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tutti-go/tutti/store"
 )
 
 // writeOrders writes a file of n invoices in the Online Retail layout, with
@@ -73,7 +76,7 @@ func TestKilledReplayGoesOn(t *testing.T) {
 	args := []string{"replay", file, "--json", "--decline", "10", "--rate", "400"}
 	want := fmt.Sprint(replayed(t, append(args, "--data", t.TempDir())...))
 	dir := t.TempDir()
-	args = append(args, "--data", dir)
+	args = append(args, "--data", dir, "--style", "mixed") // which makes no difference to how it ends
 	// From the first moments, when databases and topics are made, to those when
 	// orders are under way.
 	for _, after := range []time.Duration{30, 150, 350, 600, 850} {
@@ -88,4 +91,45 @@ func TestKilledReplayGoesOn(t *testing.T) {
 		t.Errorf("killed and started again, the replay ends with\n%s, want\n%s", got, want)
 	}
 	verified(t, "--data", dir, "--settled")
+}
+
+// A replay by each style, and by both side by side, leaves the business the same.
+func TestReplayByEachStyle(t *testing.T) {
+	file := writeOrders(t, 200)
+	var want string
+	for _, style := range append(styles, "mixed") {
+		dir := t.TempDir()
+		got := fmt.Sprint(replayed(t, "replay", file, "--json", "--decline", "10", "--data", dir, "--style", style), business(t, dir))
+		if want == "" {
+			want = got
+		}
+		if got != want {
+			t.Errorf("by %s the replay ends with\n%s, want\n%s", style, got, want)
+		}
+	}
+}
+
+// business is how everything stands that a business knows of.
+func business(t *testing.T, dir string) (rows []string) {
+	t.Helper()
+	for _, of := range []struct{ service, query string }{
+		{"order", `SELECT id || ' ' || status || ' ' || total FROM orders ORDER BY id`},
+		{"order", `SELECT id || ' ' || status || ' ' || refund FROM returns ORDER BY id`},
+		{"inventory", `SELECT sku || ' ' || received || ' ' || reserved FROM stock ORDER BY sku`},
+		{"inventory", `SELECT order_id || ' ' || status FROM reservations ORDER BY order_id`},
+		{"payment", `SELECT order_id || ' ' || status || ' ' || amount FROM payments ORDER BY order_id`},
+		{"shipping", `SELECT order_id || ' ' || status FROM shipments WHERE status <> 'pending' ORDER BY order_id`},
+		{"customer", `SELECT id || ' ' || spend FROM customers ORDER BY id`},
+	} {
+		db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(dir, of.service+".db"), store.Config{Owner: of.service, Existing: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := store.Collect(t.Context(), db.Reader(), func(r store.Rows) (s string, err error) { return s, r.Scan(&s) }, of.query)
+		if err = errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, found...)
+	}
+	return rows
 }

@@ -144,6 +144,7 @@ type site struct {
 	*process
 	HTTP    string   `json:"http"`
 	Brokers []string `json:"brokers"`
+	style   string   // that orders ask for; empty: as the shop does it
 }
 
 func startShop(t *testing.T, args ...string) *site {
@@ -204,10 +205,14 @@ func (s *site) must(method, path, key string, body any) {
 // order places an order for one product.
 func (s *site) order(id, sku, token, city string) reply {
 	s.t.Helper()
-	return s.request("POST", "/orders", id, map[string]any{
+	body := map[string]any{
 		"customerId": "c1", "paymentToken": token, "lines": []any{map[string]any{"sku": sku, "quantity": 1, "unitPrice": 250}},
 		"address": map[string]any{"name": "Ada", "street": "1 High Street", "city": city, "country": "Ireland"},
-	}, nil)
+	}
+	if s.style != "" {
+		body["style"] = s.style
+	}
+	return s.request("POST", "/orders", id, body, nil)
 }
 
 // settled waits until an order has ended, and returns how.

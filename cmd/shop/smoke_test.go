@@ -14,15 +14,24 @@ import (
 func (s *site) prepare() {
 	s.t.Helper()
 	s.must("PUT", "/customers/c1", "", map[string]any{"name": "Ada", "email": "ada@example.com", "country": "Ireland"})
-	for sku, stock := range map[string]int{"plenty": 100, "one": 1} {
+	for sku, stock := range map[string]int{"plenty": 100, "one-choreography": 1, "one-orchestration": 1} {
 		s.must("PUT", "/products/"+sku, "", map[string]any{"name": sku, "price": 250})
 		s.must("POST", "/stock/"+sku+"/receipts", "opening-"+sku, map[string]any{"quantity": stock})
 	}
 }
 
 func TestStopAndStartAgain(t *testing.T) {
+	for _, style := range styles {
+		t.Run(style, func(t *testing.T) {
+			t.Parallel()
+			stopAndStartAgain(t, style)
+		})
+	}
+}
+
+func stopAndStartAgain(t *testing.T, style string) {
 	dir := t.TempDir()
-	s := startShop(t, "--data", dir, "--http", "127.0.0.1:0")
+	s := startShop(t, "--data", dir, "--http", "127.0.0.1:0", "--style", style)
 	s.prepare()
 	if got, want := s.order("o-1", "plenty", "tok_ok", "Galway"), (reply{http.StatusAccepted, "/orders/o-1"}); got != want {
 		t.Fatalf("POST /orders: %v, want %v", got, want)
@@ -35,7 +44,11 @@ func TestStopAndStartAgain(t *testing.T) {
 			t.Errorf("GET %s: %d, want 200", path, got.status)
 		}
 	}
-	// What is under way at the stop goes on after the start.
+	var o struct{ Style string }
+	if s.request("GET", "/orders/o-1", "", nil, &o); o.Style != style {
+		t.Errorf("the order's style is %q, want %s", o.Style, style)
+	}
+	// What is under way at the stop goes on after the start, as it began.
 	s.order("o-2", "plenty", "tok_down_3", "Galway")
 	s.stop()
 
@@ -45,7 +58,7 @@ func TestStopAndStartAgain(t *testing.T) {
 			t.Errorf("after the restart order %s is %s, want confirmed", id, got)
 		}
 	}
-	if got := s.order("o-1", "plenty", "tok_ok", "Galway"); got.status != http.StatusAccepted {
+	if got := s.order("o-1", "plenty", "tok_ok", "Galway"); got.status != http.StatusAccepted { // whatever the shop's style is now
 		t.Errorf("the same order again: %d, want 202", got.status)
 	}
 	if got := s.order("o-1", "plenty", "tok_ok", "Cork"); got.status != http.StatusUnprocessableEntity {
@@ -81,22 +94,36 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}
 }
 
-// outcomes places orders of each kind, and returns how they ended.
+// styles are those that an order may ask for.
+var styles = []string{"choreography", "orchestration"}
+
+// outcomes places orders of each kind and style, and returns how they ended.
 func (s *site) outcomes() map[string]string {
 	s.t.Helper()
 	s.prepare()
-	s.order("fine", "plenty", "tok_ok", "Galway")
-	s.order("twice", "plenty", "tok_twice", "Galway")
-	s.order("down", "plenty", "tok_down_2", "Galway")
-	s.order("declined", "plenty", "tok_decline", "Galway")
-	s.order("nowhere", "plenty", "tok_ok", "Nowhere")
-	s.order("last", "one", "tok_ok", "Galway")
 	ended := map[string]string{}
-	for _, id := range []string{"fine", "twice", "down", "declined", "nowhere", "last"} {
-		ended[id] = s.settled(id)
+	settle := func(ids ...string) {
+		for _, id := range ids {
+			ended[id] = s.settled(s.style + "-" + id)
+		}
 	}
-	s.order("none-left", "one", "tok_ok", "Galway")
-	ended["none-left"] = s.settled("none-left")
+	for _, s.style = range styles {
+		place := func(id, sku, token, city string) { s.order(s.style+"-"+id, sku, token, city) }
+		place("fine", "plenty", "tok_ok", "Galway")
+		place("twice", "plenty", "tok_twice", "Galway")
+		place("down", "plenty", "tok_down_2", "Galway")
+		place("declined", "plenty", "tok_decline", "Galway")
+		place("nowhere", "plenty", "tok_ok", "Nowhere")
+		place("last", "one-"+s.style, "tok_ok", "Galway")
+	}
+	for _, s.style = range styles {
+		settle("fine", "twice", "down", "declined", "nowhere", "last")
+		s.order(s.style+"-none-left", "one-"+s.style, "tok_ok", "Galway")
+		settle("none-left")
+		if !maps.Equal(ended, wantOutcomes) {
+			s.t.Errorf("by %s orders ended as %v, want %v", s.style, ended, wantOutcomes)
+		}
+	}
 	return ended
 }
 
@@ -105,7 +132,7 @@ var wantOutcomes = map[string]string{
 	"declined": "cancelled", "nowhere": "cancelled", "none-left": "cancelled",
 }
 
-func TestOneProcessAndEightGiveTheSame(t *testing.T) {
+func TestOneProcessAndManyGiveTheSame(t *testing.T) {
 	t.Run("one", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
@@ -116,7 +143,7 @@ func TestOneProcessAndEightGiveTheSame(t *testing.T) {
 		s.stop()
 		verified(t, "--data", dir)
 	})
-	t.Run("eight", func(t *testing.T) {
+	t.Run("many", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		broker := start(t, "tutti", "broker", "--data", dir, "--port", "0")
@@ -148,7 +175,7 @@ func TestOneProcessAndEightGiveTheSame(t *testing.T) {
 
 func TestDemonstration(t *testing.T) {
 	dir := t.TempDir()
-	p := start(t, "shop", "--json", "--data", dir, "--http", "127.0.0.1:0", "--traffic", "100")
+	p := start(t, "shop", "--json", "--data", dir, "--http", "127.0.0.1:0", "--traffic", "100", "--style", "orchestration")
 	s := &site{process: p}
 	if err := json.Unmarshal([]byte(p.line()), s); err != nil {
 		t.Fatal(err)
