@@ -6,7 +6,7 @@
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## run the shop: eight services, a broker and a web page
+run: ## run the shop: nine services, a broker and a web page
 	go run ./cmd/shop
 
 test: ## run the tests
