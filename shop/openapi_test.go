@@ -122,7 +122,7 @@ var unreached = map[string]string{
 }
 
 func TestOpenAPIHoldsTrue(t *testing.T) {
-	everyWay(t, func(s *shop) {
+	eachStyle(t, func(s *shop) {
 		c := &conversation{shop: s, doc: loadAPI(t), had: map[string]bool{}}
 		c.page()
 		c.products()

@@ -91,7 +91,7 @@ func TestCancel(t *testing.T) {
 func TestDeadline(t *testing.T) {
 	for _, down := range []string{"inventory", "payment", "shipping"} {
 		t.Run(down, func(t *testing.T) {
-			everyWay(t, func(s *shop) {
+			eachStyle(t, func(s *shop) {
 				s.Crash(down)
 				s.place(wish{"o1", "tok_ok", "London", one("tea", 3)})
 				s.Sleep(35 * time.Minute)
@@ -110,7 +110,7 @@ func TestDeadline(t *testing.T) {
 }
 
 func TestReturn(t *testing.T) {
-	everyWay(t, func(s *shop) {
+	eachStyle(t, func(s *shop) {
 		s.place(wish{"o1", "tok_ok", "London", []orderv1.Line{
 			{SKU: "tea", Quantity: 2, UnitPrice: 100}, {SKU: "tea", Quantity: 2, UnitPrice: 300}, {SKU: "cup", Quantity: 1, UnitPrice: 50},
 		}})
@@ -135,7 +135,7 @@ func TestReturn(t *testing.T) {
 
 // TestCheckout orders by way of the storefront's cart.
 func TestCheckout(t *testing.T) {
-	everyWay(t, func(s *shop) {
+	eachStyle(t, func(s *shop) {
 		s.ExpectRows("storefront", `SELECT sku, price FROM products`, "tea|250")
 		cart := s.fill("tea", 2)
 		order := s.checkOut(cart)

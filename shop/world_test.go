@@ -62,7 +62,16 @@ var (
 
 // everyWay runs a test in a world for each way that an order may go.
 func everyWay(t *testing.T, test func(s *shop)) {
-	for _, by := range []way{choreographed, directed, payFirst} {
+	inWays(t, []way{choreographed, directed, payFirst}, test)
+}
+
+// eachStyle runs a test in a world for each style, where flows make no difference.
+func eachStyle(t *testing.T, test func(s *shop)) {
+	inWays(t, []way{choreographed, directed}, test)
+}
+
+func inWays(t *testing.T, ways []way, test func(s *shop)) {
+	for _, by := range ways {
 		t.Run(by.name, func(t *testing.T) {
 			tuttitest.Run(t, func(w *tuttitest.World) { run(w, by, test) })
 		})
