@@ -107,11 +107,15 @@ func (p *plan) typeOf(did, part string) string {
 	if n == nil || n.kind != step {
 		return ""
 	}
-	switch did {
+	switch did { // the part may have been another one when the line was written
 	case "sent", "sent again":
-		return n.send.contract.String()
+		if n.send != nil {
+			return n.send.contract.String()
+		}
 	case "undoing", "undoing again":
-		return n.undo.send.contract.String()
+		if n.undo != nil {
+			return n.undo.send.contract.String()
+		}
 	case "done":
 		return n.only(succeeded)
 	case "failed":

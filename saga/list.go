@@ -43,7 +43,7 @@ type place struct {
 	list    string
 	id      string
 	changed int64 // in the list of those that need a person
-	n       int64 // in the list by age
+	n       int64 // in these, and in the list by age
 }
 
 // Lists, each of which goes through a table in the order of an index.
@@ -178,7 +178,7 @@ func (s *statement) window() string {
 
 // statement says how to go through a list from a place on.
 func (sel selection) statement() *statement {
-	s := &statement{table: "saga_live", columns: "0 AS n, " + brief + "armed", order: " ORDER BY id"}
+	s := &statement{table: "saga_live", columns: "n, " + brief + "armed", order: " ORDER BY id"}
 	if strings.HasPrefix(sel.after.list, over) {
 		s.table, s.columns = "saga_done", "n, "+brief+"0 AS armed"
 	}
@@ -191,12 +191,12 @@ func (sel selection) statement() *statement {
 	}
 	s.bounds = append(s.bounds, "saga = "+s.arg(sel.saga))
 	if sel.after.list == attention {
-		s.order = " ORDER BY changed, id"
+		s.order = " ORDER BY changed, n"
 		// The second term is that of the index, by which alone it is found to serve.
 		s.bounds = append(s.bounds, "status = "+s.arg(sel.status), "status IN ('deciding', 'stuck')")
 		if sel.after.changed > 0 {
 			c := s.arg(sel.after.changed)
-			s.bounds = append(s.bounds, "changed >= "+c, "(changed > "+c+" OR id > "+s.arg(sel.after.id)+")")
+			s.bounds = append(s.bounds, "changed >= "+c, "(changed > "+c+" OR n > "+s.arg(sel.after.n)+")")
 		}
 	} else if sel.after.id != "" {
 		s.bounds = append(s.bounds, "id > "+s.arg(sel.after.id))

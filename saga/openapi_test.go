@@ -163,7 +163,7 @@ func matchPath(template, path string) (map[string]string, bool) {
 	return params, true
 }
 
-func read[T any](o *office, body []byte) (v T) {
+func answerOf[T any](o *office, body []byte) (v T) {
 	o.t.Helper()
 	if err := json.Unmarshal(body, &v); err != nil {
 		o.t.Fatalf("%s: %v", body, err)
@@ -173,7 +173,7 @@ func read[T any](o *office, body []byte) (v T) {
 
 func (o *office) list(query string) admin.SagaInstances {
 	o.t.Helper()
-	return read[admin.SagaInstances](o, o.call(200, "GET /sagas/claim?"+query, ""))
+	return answerOf[admin.SagaInstances](o, o.call(200, "GET /sagas/claim?"+query, ""))
 }
 
 // ids are those of a list, all of its pages.
@@ -192,7 +192,7 @@ func (o *office) ids(query string) (ids []string) {
 
 func (o *office) show(id string) admin.SagaDetail {
 	o.t.Helper()
-	return read[admin.SagaDetail](o, o.call(200, "GET /sagas/claim/"+url.PathEscape(id), ""))
+	return answerOf[admin.SagaDetail](o, o.call(200, "GET /sagas/claim/"+url.PathEscape(id), ""))
 }
 
 // change asks for a change of instances as lists have them now.
@@ -203,7 +203,7 @@ func (o *office) change(action, more string, ids ...string) []admin.Outcome {
 		refs = append(refs, fmt.Sprintf(`{"kind":"claim","id":%q,"version":%q}`, id, o.show(id).Version))
 	}
 	body := o.call(200, "POST /sagas/"+action, `{"refs":[`+strings.Join(refs, ",")+`]`+more+`}`)
-	return read[admin.Outcomes](o, body).Outcomes
+	return answerOf[admin.Outcomes](o, body).Outcomes
 }
 
 // expectAll reports the answers that are listed and were not had.
@@ -219,12 +219,12 @@ func (o *office) expectAll() {
 	}
 }
 
-// hard are ids that a path could be broken by.
-var hard = []string{"a/b", "50%", "%2F", "ä ö/ü?x=1#y", "日本", "..", "a;b", `q"<>\`, "+"}
+// hardIDs are ids that a path could be broken by.
+var hardIDs = []string{"a/b", "50%", "%2F", "ä ö/ü?x=1#y", "日本", "..", "a;b", `q"<>\`, "+"}
 
 func TestOpenAPIHoldsTrue(t *testing.T) {
 	withOffice(t, func(o *office) {
-		for _, id := range hard {
+		for _, id := range hardIDs {
 			o.Publish(applied{id})
 		}
 		o.Publish(applied{"c1"}, applied{"c2"}, applied{"c3"}, applied{"c4"}, applied{"large"})
@@ -239,22 +239,22 @@ func TestOpenAPIHoldsTrue(t *testing.T) {
 }
 
 func (o *office) definitions() {
-	defs := read[admin.SagaDefinitions](o, o.call(200, "GET /sagas", "")).Definitions
+	defs := answerOf[admin.SagaDefinitions](o, o.call(200, "GET /sagas", "")).Definitions
 	if len(defs) != 2 || defs[0].Saga != "claim" || defs[0].Text != claim().String() || defs[0].Mermaid != claim().Mermaid() || defs[1].Saga != "trip" {
 		o.t.Errorf("definitions are %+v, want claim and trip", defs)
 	}
-	if want := []admin.SagaCount{{Status: "deciding", Instances: len(hard) + 5}}; !slices.Equal(defs[0].Counts, want) {
+	if want := []admin.SagaCount{{Status: "deciding", Instances: len(hardIDs) + 5}}; !slices.Equal(defs[0].Counts, want) {
 		o.t.Errorf("counts are %v, want %v", defs[0].Counts, want)
 	}
-	if defs := read[admin.SagaDefinitions](o, o.call(200, "GET /sagas?counts=false", "")).Definitions; defs[0].Counts != nil {
+	if defs := answerOf[admin.SagaDefinitions](o, o.call(200, "GET /sagas?counts=false", "")).Definitions; defs[0].Counts != nil {
 		o.t.Errorf("counts are %v, want none", defs[0].Counts)
 	}
 }
 
 func (o *office) escapes() {
-	for _, id := range hard {
+	for _, id := range hardIDs {
 		path := strings.ReplaceAll(url.PathEscape(id), ".", "%2E")
-		if d := read[admin.SagaDetail](o, o.call(200, "GET /sagas/claim/"+path, "")); d.ID != id {
+		if d := answerOf[admin.SagaDetail](o, o.call(200, "GET /sagas/claim/"+path, "")); d.ID != id {
 			o.t.Errorf("%s shows %q, want %q", path, d.ID, id)
 		}
 		if got := o.ids("id=" + url.QueryEscape(id)); !slices.Equal(got, []string{id}) {
@@ -314,10 +314,10 @@ func (o *office) decisions() {
 	o.expect(o.change("decide", `,"option":"burn"`, "c1"), `c1 false "burn" is no option of approval, want one of approve, reject`)
 	o.expect(o.change("decide", `,"option":"approve","by":"ada","note":"fine"`, "c1"), "c1 true")
 	stale := o.call(200, "POST /sagas/decide", `{"option":"reject","refs":[{"kind":"claim","id":"c1","version":"`+c1.Version+`"},{"kind":"claim","id":"c2","version":"`+o.show("c2").Version+`"}]}`)
-	o.expect(read[admin.Outcomes](o, stale).Outcomes, "c1 false saga claim c1 has changed since it was looked at", "c2 true")
-	o.expect(read[admin.Outcomes](o, o.call(200, "POST /sagas/decide", `{"option":"approve","part":"approval","refs":[{"kind":"claim","id":"c3"}]}`)).Outcomes, "c3 true")
+	o.expect(answerOf[admin.Outcomes](o, stale).Outcomes, "c1 false saga claim c1 has changed since it was looked at", "c2 true")
+	o.expect(answerOf[admin.Outcomes](o, o.call(200, "POST /sagas/decide", `{"option":"approve","part":"approval","refs":[{"kind":"claim","id":"c3"}]}`)).Outcomes, "c3 true")
 	o.expect(o.change("skip", `,"part":"think it over"`, "c3"), "c3 true")
-	o.expect(read[admin.Outcomes](o, o.call(200, "POST /sagas/retry", `{"refs":[{"kind":"claim","id":"none"}]}`)).Outcomes, `none false saga claim has no instance "none"`)
+	o.expect(answerOf[admin.Outcomes](o, o.call(200, "POST /sagas/retry", `{"refs":[{"kind":"claim","id":"none"}]}`)).Outcomes, `none false saga claim has no instance "none"`)
 	if got := o.ids("status=running"); !slices.Equal(got, []string{"c1", "c3"}) {
 		o.t.Errorf("running are %q, want c1 and c3", got)
 	}
@@ -325,8 +325,10 @@ func (o *office) decisions() {
 
 func (o *office) stuck() {
 	o.expect(o.change("cancel", `,"note":"too late","by":"bob"`, "c4"), "c4 true")
-	o.Publish(cannotUndo{"c2"}, cannotUndo{"c4"})
-	o.Quiet()
+	o.Publish(cannotUndo{"c2"})
+	o.Sleep(time.Second)
+	o.Publish(cannotUndo{"c4"})
+	o.Sleep(time.Second)
 	if got := o.ids("status=stuck"); !slices.Equal(got, []string{"c2", "c4"}) {
 		o.t.Fatalf("stuck are %q, want c2 and c4", got)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tutti-go/tutti/internal/admin"
@@ -55,8 +56,8 @@ func (e *Engine) counts(ctx context.Context, saga string) (out []admin.SagaCount
 		args []any
 	}{
 		{`SELECT status, COUNT(*) FROM saga_live WHERE saga = $1 AND status IN ('deciding', 'stuck') GROUP BY status`, []any{saga}},
-		{`SELECT status, COUNT(*) FROM (SELECT status FROM saga_live WHERE saga = $1 ORDER BY id LIMIT $2) AS some
-			WHERE status NOT IN ('deciding', 'stuck') GROUP BY status`, []any{saga, countedMost}},
+		{`SELECT status, COUNT(*) FROM (SELECT saga, status FROM saga_live ORDER BY n LIMIT $2) AS some
+			WHERE saga = $1 AND status NOT IN ('deciding', 'stuck') GROUP BY status`, []any{saga, countedMost}},
 		{`SELECT status, COUNT(*) FROM (SELECT saga, status FROM saga_done ORDER BY n DESC LIMIT $2) AS some WHERE saga = $1 GROUP BY status`, []any{saga, countedMost}},
 	} {
 		some, err := store.Collect(ctx, e.s.Read(), func(r store.Rows) (c admin.SagaCount, err error) { return c, r.Scan(&c.Status, &c.Instances) }, of.text, of.args...)
@@ -65,18 +66,31 @@ func (e *Engine) counts(ctx context.Context, saga string) (out []admin.SagaCount
 		}
 		out = append(out, some...)
 	}
-	counted := map[bool]int{} // by whether they are over
-	for _, c := range out {
-		counted[Status(c.Status).over()] += c.Instances
-	}
-	for i := range out {
-		s := Status(out[i].Status)
-		out[i].More = s != Stuck && s != Deciding && counted[s.over()] >= countedMost
+	if err := e.more(ctx, out); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(out, func(a, b admin.SagaCount) int {
 		return cmp.Or(rank(a.Status)-rank(b.Status), cmp.Compare(a.Status, b.Status))
 	})
 	return out, nil
+}
+
+// more notes which counts are of some of the rows only.
+func (e *Engine) more(ctx context.Context, counts []admin.SagaCount) error {
+	more := map[bool]bool{} // by whether they are over
+	for ended, table := range map[bool]string{false: "saga_live", true: "saga_done"} {
+		var n int
+		err := e.s.Read().QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT n FROM `+table+` ORDER BY n LIMIT 1 OFFSET `+strconv.Itoa(countedMost)+`) AS beyond`).Scan(&n)
+		if err != nil {
+			return err
+		}
+		more[ended] = n > 0
+	}
+	for i := range counts {
+		s := Status(counts[i].Status)
+		counts[i].More = s != Stuck && s != Deciding && more[s.over()]
+	}
+	return nil
 }
 
 // rank has first what needs a person.
@@ -86,7 +100,7 @@ func rank(status string) int {
 
 // show returns all of an instance.
 func (e *Engine) show(ctx context.Context, k key) (out admin.SagaDetail, err error) {
-	r, text, err := e.look(ctx, k)
+	r, err := e.look(ctx, k)
 	if err != nil {
 		return out, err
 	}
@@ -95,11 +109,13 @@ func (e *Engine) show(ctx context.Context, k key) (out admin.SagaDetail, err err
 	if err := json.Unmarshal([]byte(r.doc), &doc); err != nil {
 		return out, fmt.Errorf("read saga %s %s: %w", k.saga, k.id, err)
 	}
-	if text, err = e.pages(ctx, k, doc.Pages, text); err != nil {
+	text, err := e.pages(ctx, k, doc.Pages, string(r.history))
+	if err != nil {
 		return out, err
 	}
+	p, _ := e.planOf(k.saga, r.version) // without it, the marks are shown as they are
 	out.History = []admin.SagaEntry{}
-	for _, l := range entries(text) {
+	for _, l := range entries(p, text) {
 		out.History = append(out.History, admin.SagaEntry(l))
 	}
 	out.State, out.Past = doc.State, doc.Pivot
@@ -115,7 +131,6 @@ func (e *Engine) show(ctx context.Context, k key) (out admin.SagaDetail, err err
 	if out.Children, err = e.children(ctx, out.History); err != nil {
 		return out, err
 	}
-	p, _ := e.planOf(k.saga, r.version) // without it, the marks are shown as they are
 	if !r.status.over() {
 		out.Needs = needsOf(p, doc.Marks)
 	}
@@ -123,16 +138,15 @@ func (e *Engine) show(ctx context.Context, k key) (out admin.SagaDetail, err err
 	return out, nil
 }
 
-// look reads an instance, wherever it is, and the last of its history.
-func (e *Engine) look(ctx context.Context, k key) (r row, history string, err error) {
-	for _, of := range []string{"armed, history FROM saga_live", "0, history FROM saga_done", "armed, history FROM saga_live"} { // it may move meanwhile
-		err = e.s.Read().QueryRow(ctx, `SELECT `+columns+`, `+of+` WHERE saga = $1 AND id = $2`, k.saga, k.id).
-			Scan(&r.saga, &r.id, &r.version, &r.revision, &r.status, &r.started, &r.changed, &r.reason, &r.doc, &r.armed, &history)
+// look reads an instance, wherever it is.
+func (e *Engine) look(ctx context.Context, k key) (r row, err error) {
+	for _, from := range []string{"armed FROM saga_live", "0 FROM saga_done", "armed FROM saga_live"} { // it may move meanwhile
+		err = e.s.Read().QueryRow(ctx, `SELECT `+columns+`, `+from+` WHERE saga = $1 AND id = $2`, k.saga, k.id).Scan(append(r.columns(), &r.armed)...)
 		if err == nil || !errors.Is(err, store.ErrNoRows) {
-			return r, history, err
+			return r, err
 		}
 	}
-	return r, "", problem.NotFound("saga %s has no instance %q", clip(k.saga), clip(k.id))
+	return r, problem.NotFound("saga %s has no instance %q", clip(k.saga), clip(k.id))
 }
 
 // pages puts the pages of a history before what the row has of it.
