@@ -83,7 +83,7 @@ type office struct {
 func withOffice(t *testing.T, fn func(o *office)) {
 	t.Helper()
 	doc := loadAPI(t)
-	tuttitest.Run(t, func(w *tuttitest.World) {
+	tuttitest.RunConfig(t, tuttitest.Config{Calm: true}, func(w *tuttitest.World) {
 		w.Start("office", func(s *service.Service) { saga.Register(s, saga.Config{}, claim()) })
 		fn(&office{w, w.T(), doc, map[string]bool{}})
 	})

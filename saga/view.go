@@ -119,6 +119,8 @@ func (e *Engine) show(ctx context.Context, k key) (out admin.SagaDetail, err err
 		out.History = append(out.History, admin.SagaEntry(l))
 	}
 	out.State, out.Past = doc.State, doc.Pivot
+	doc.document.State = nil
+	out.Due = moment((&instance{status: r.status, document: doc.document}).due()) // its timer may come before
 	if up := doc.Parent; up != nil {
 		out.Parent = &admin.SagaRef{Saga: up.Saga, ID: up.ID, Part: up.Path}
 		if out.Parent.Status, err = e.statusOf(ctx, key{up.Saga, up.ID}); err != nil {

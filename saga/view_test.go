@@ -61,7 +61,7 @@ type album struct {
 
 func (s *album) tell(when, id string) {
 	s.t.Helper()
-	s.Quiet()
+	s.Sleep(time.Second)
 	d := s.show(id)
 	fmt.Fprintf(s, "%s: %s is %s", when, id, d.Status)
 	if d.Reason != "" {
@@ -91,15 +91,27 @@ func TestShow(t *testing.T) {
 		s.tell("reminded once", "c-large")
 		o.Sleep(6 * 24 * time.Hour)
 		s.tell("reminded often", "c-large")
-		o.Sleep(3*time.Minute + 30*time.Second)
-		s.tell("no flight", "c2")
-		o.Publish(cannotUndo{"c2"})
-		s.tell("not undone", "c2")
-		o.change("skip", `,"part":"note","by":"ada","note":"burnt it"`, "c2")
-		s.tell("skipped", "c2")
+		o.Publish(applied{"c3"}, applied{"c4"})
+		s.tell("later", "c3")
+		o.Publish(flightTaken{"for-c4", "1A"}, checked{"c3"}, checked{"c4"})
+		o.change("decide", `,"option":"reject","by":"ada","note":"no money"`, "c3")
+		s.tell("rejected", "c3")
+		o.Publish(unnoted{"c3"})
+		s.tell("undone", "c3")
+		o.change("decide", `,"option":"approve"`, "c4")
+		o.Sleep(time.Hour)
+		s.tell("on its way", "c4")
+		o.Publish(flightTaken{"for-c4", "1A"}, hotelFull{"for-c4", "no rooms"})
+		s.tell("no hotel", "c4")
+		o.Publish(flightFree{"for-c4"})
+		s.tell("no trip", "c4")
+		o.Publish(cannotUndo{"c4"})
+		s.tell("not undone", "c4")
+		o.change("skip", `,"part":"note","by":"ada","note":"burnt it"`, "c4")
+		s.tell("skipped", "c4")
 		golden(t, "show.txt", s.String())
-		golden(t, "show.json", settled(t, o.call(200, "GET /sagas/claim/c2", "")))
-		golden(t, "show-child.json", settled(t, o.call(200, "GET /sagas/trip/for-c2", "")))
+		golden(t, "show.json", settled(t, o.call(200, "GET /sagas/claim/c4", "")))
+		golden(t, "show-child.json", settled(t, o.call(200, "GET /sagas/trip/for-c4", "")))
 	})
 }
 
@@ -156,8 +168,8 @@ func TestLists(t *testing.T) {
 	})
 }
 
-// TestLongHistory: history that has gone to pages of its own is shown with the rest.
-func TestLongHistory(t *testing.T) {
+// TestShowOfLongHistory: history that has gone to pages of its own is shown with the rest.
+func TestShowOfLongHistory(t *testing.T) {
 	withOffice(t, func(o *office) {
 		o.Publish(applied{"c1"})
 		o.Quiet()

@@ -24,9 +24,11 @@ type target struct {
 type change struct {
 	con      *console
 	services *client
-	action   string // redrive, discard or retry
+	action   string // redrive, discard, retry, skip or cancel
 	noun     string // of one target
 	path     string
+	asks     string // before more than one is changed: what happens to how many of whom
+	body     func(refs []admin.Ref) any
 	dryRun   bool
 	yes      bool
 	verbose  bool
@@ -38,7 +40,10 @@ func (ch *change) bind(cmd *cobra.Command) {
 	f.BoolVar(&ch.dryRun, "dry-run", false, "show what is selected, and change nothing")
 	f.BoolVar(&ch.verbose, "verbose", false, "show each of what is selected and what became of it")
 	if ch.action == "discard" {
-		f.BoolVar(&ch.yes, "yes", false, "do not ask before more than one is discarded")
+		ch.asks = "Discard %s of %s for ever?"
+	}
+	if ch.asks != "" {
+		f.BoolVar(&ch.yes, "yes", false, "do not ask before more than one is "+past(ch.action))
 	}
 }
 
@@ -60,19 +65,19 @@ func (ch *change) run(ctx context.Context, cmd *cobra.Command, h home, targets [
 		}
 		return nil
 	}
-	if ch.action == "discard" && len(targets) > 1 && !ch.yes {
+	if ch.asks != "" && len(targets) > 1 && !ch.yes {
 		if !ch.con.asks {
-			return cli.Usage(cmd, fmt.Errorf("discard of %s: nobody is there to ask, want --yes", plural(len(targets), ch.noun)))
+			return cli.Usage(cmd, fmt.Errorf("%s of %s: nobody is there to ask, want --yes", ch.action, plural(len(targets), ch.noun)))
 		}
-		if !ch.con.confirm(fmt.Sprintf("Discard %s of %s for ever?", plural(len(targets), ch.noun), h.Service.Service)) {
-			return errors.New("nothing is discarded")
+		if !ch.con.confirm(fmt.Sprintf(ch.asks, plural(len(targets), ch.noun), h.Service.Service)) {
+			return fmt.Errorf("nothing is %s", past(ch.action))
 		}
 	}
 	done, skipped, err := ch.apply(ctx, h, targets)
 	if !ch.asJSON && len(targets) > 0 {
 		fmt.Fprintf(ch.con.out, "%s: %s of %s", past(ch.action), plural(done, ch.noun), h.Service.Service)
 		if skipped > 0 {
-			fmt.Fprintf(ch.con.out, "; skipped: %d", skipped)
+			fmt.Fprintf(ch.con.out, "; %s: %d", ch.left(), skipped)
 		}
 		fmt.Fprintln(ch.con.out)
 	}
@@ -91,8 +96,22 @@ func past(action string) string {
 		return "redriven"
 	case "retry":
 		return "retried"
+	case "skip":
+		return "skipped"
+	case "cancel":
+		return "cancelled"
+	case "decide":
+		return "decided"
 	}
 	return action + "ed"
+}
+
+// left is what is said of a target that was not changed.
+func (ch *change) left() string {
+	if ch.action == "skip" {
+		return "left alone"
+	}
+	return "skipped"
 }
 
 // show prints what is selected.
@@ -115,13 +134,17 @@ func (ch *change) show(h home, targets []target) {
 func (ch *change) apply(ctx context.Context, h home, targets []target) (done, skipped int, err error) {
 	for len(targets) > 0 {
 		n := min(len(targets), admin.MaxRefs)
-		var refs admin.Change
+		var refs []admin.Ref
 		for _, t := range targets[:n] {
-			refs.Refs = append(refs.Refs, t.Ref)
+			refs = append(refs, t.Ref)
+		}
+		var body any = admin.Change{Refs: refs}
+		if ch.body != nil {
+			body = ch.body(refs)
 		}
 		targets = targets[n:]
 		var out admin.Outcomes
-		if err := ch.services.do(ctx, http.MethodPost, h.path(ch.path+"/"+ch.action, nil), refs, &out); err != nil {
+		if err := ch.services.do(ctx, http.MethodPost, h.path(ch.path+"/"+ch.action, nil), body, &out); err != nil {
 			return done, skipped, err
 		}
 		for _, o := range out.Outcomes {
@@ -145,7 +168,7 @@ func (ch *change) outcome(o admin.Outcome) error {
 	case ch.asJSON:
 		return ch.con.line(o)
 	case !o.Done:
-		fmt.Fprintf(ch.con.out, "skipped %s: %s\n", escape(name), escape(o.Reason))
+		fmt.Fprintf(ch.con.out, "%s %s: %s\n", ch.left(), escape(name), escape(o.Reason))
 	case ch.verbose:
 		fmt.Fprintf(ch.con.out, "%s %s\n", past(o.Action), escape(name))
 	}

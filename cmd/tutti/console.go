@@ -55,10 +55,12 @@ func (c *console) line(v any) error {
 	return enc.Encode(v)
 }
 
-// table writes rows under a heading, in columns. Cells are escaped.
+// table writes rows under a heading, if there is one, in columns. Cells are escaped.
 func (c *console) table(heading []string, rows [][]string) error {
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join(heading, "\t"))
+	if heading != nil {
+		fmt.Fprintln(w, strings.Join(heading, "\t"))
+	}
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {

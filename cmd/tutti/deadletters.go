@@ -309,15 +309,7 @@ func (c *console) section(heading, text string) {
 func (c *console) showBody(d admin.Detail) error {
 	heading := fmt.Sprintf("body, %d bytes", d.Size)
 	if d.Body != nil {
-		var text strings.Builder
-		enc := json.NewEncoder(&text)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(d.Body); err != nil {
-			return fmt.Errorf("show body: %w", err)
-		}
-		c.section(heading, text.String())
-		return nil
+		return c.showJSON(heading, d.Body)
 	}
 	const most = 4096
 	data, cut := d.Bytes, ""
@@ -325,5 +317,18 @@ func (c *console) showBody(d admin.Detail) error {
 		data, cut = data[:most], "…\n"
 	}
 	c.section(heading+", no JSON", hex.Dump(data)+cut)
+	return nil
+}
+
+// showJSON prints JSON under a heading.
+func (c *console) showJSON(heading string, v json.RawMessage) error {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("show %s: %w", heading, err)
+	}
+	c.section(heading, text.String())
 	return nil
 }

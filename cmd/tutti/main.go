@@ -26,8 +26,8 @@ func execute(ctx context.Context, args []string, con *console) error {
 		Long: `The tool beside the framework for services that collaborate by events. It looks at
 a system that runs, and mends it while it runs.
 
-topics, tail and lag --kafka ask Kafka (--brokers). deadletters, jobs and lag ask the
-services, each process at the address that it was started with (--admin).
+topics, tail and lag --kafka ask Kafka (--brokers). deadletters, jobs, sagas and lag ask
+the services, each process at the address that it was started with (--admin).
 
 Each flag can also be given by the environment (TUTTI_PORT for --port) or in a file
 of lines "port = 9092" (--config). Exit codes: 0 all is done, 1 something failed or
@@ -35,7 +35,7 @@ was skipped, 2 the command was called wrongly.`,
 	}
 	root.AddCommand(
 		brokerCommand(con.out, con.err), topicsCommand(con), tailCommand(con), lagCommand(con),
-		deadLettersCommand(con), jobsCommand(con), versionCommand(con.out),
+		deadLettersCommand(con), jobsCommand(con), sagasCommand(con), versionCommand(con.out),
 	)
 	root.SetOut(con.out)
 	root.SetErr(con.err)
