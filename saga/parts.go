@@ -162,6 +162,9 @@ func (v *viewer) leaf(n *node, m *mark, p *admin.SagaPart) {
 		return
 	}
 	p.Stands, p.Attempts = m.stands(), m.Tries
+	if n.kind != sub && (m.Is == done || m.Is == undone || m.Is == skipped) {
+		p.Note = "" // what went wrong before
+	}
 	waitsFor, undo := n.replies, false
 	switch m.Is {
 	case undoing, resting, undone:

@@ -58,8 +58,8 @@ type system struct {
 }
 
 // begin starts a broker and a service. A thing of a negative number is rejected until
-// the system is mended.
-func begin(t *testing.T) *system {
+// the system is mended. The service may be given more to do.
+func begin(t *testing.T, register ...func(*system)) *system {
 	t.Helper()
 	broker, err := kafka.Embed(kafka.BrokerConfig{})
 	if err != nil {
@@ -87,6 +87,9 @@ func begin(t *testing.T) *system {
 		}
 		return nil
 	})
+	for _, fn := range register {
+		fn(s)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- s.svc.Run(ctx) }()

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -109,7 +110,11 @@ func (c *console) instance(d admin.SagaDetail, now time.Time) error {
 	fmt.Fprintln(c.out, "history")
 	var lines [][]string
 	for _, h := range d.History {
-		lines = append(lines, []string{"  " + stamp(h.At), strings.TrimSpace(h.Did + " " + h.Part), h.Type, h.Note})
+		cells := []string{"  " + stamp(h.At), strings.TrimSpace(h.Did + " " + h.Part), h.Type, h.Note}
+		for cells[len(cells)-1] == "" {
+			cells = cells[:len(cells)-1]
+		}
+		lines = append(lines, cells)
 	}
 	return c.table(nil, lines)
 }
@@ -117,9 +122,26 @@ func (c *console) instance(d admin.SagaDetail, now time.Time) error {
 // need says what a person can do about a part.
 func need(d admin.SagaDetail, n admin.SagaNeed) string {
 	if len(n.Options) > 0 {
-		return fmt.Sprintf("%s: tutti sagas decide %s %s --saga %s", n.Part, d.ID, strings.Join(n.Options, "|"), d.Saga)
+		return fmt.Sprintf("%s: tutti sagas decide %s %s --saga %s", n.Part, quoted(d.ID), strings.Join(each(n.Options, quoted), "|"), d.Saga)
 	}
-	return fmt.Sprintf("%s is stuck: tutti sagas retry|skip %s --saga %s --part %s", n.Part, d.ID, d.Saga, n.Part)
+	return fmt.Sprintf("%s is stuck: tutti sagas retry|skip %s --saga %s --part %s", n.Part, quoted(d.ID), d.Saga, quoted(n.Part))
+}
+
+// quoted is a word as a shell takes it.
+func quoted(s string) string {
+	plain := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./:@%+,", r) }
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func each(list []string, fn func(string) string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = fn(s)
+	}
+	return out
 }
 
 func orGone(status string) string {
