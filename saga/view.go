@@ -141,14 +141,16 @@ func (e *Engine) show(ctx context.Context, k key) (out admin.SagaDetail, err err
 }
 
 // look reads an instance, wherever it is.
-func (e *Engine) look(ctx context.Context, k key) (r row, err error) {
-	for _, from := range []string{"armed FROM saga_live", "0 FROM saga_done", "armed FROM saga_live"} { // it may move meanwhile
-		err = e.s.Read().QueryRow(ctx, `SELECT `+columns+`, `+from+` WHERE saga = $1 AND id = $2`, k.saga, k.id).Scan(append(r.columns(), &r.armed)...)
-		if err == nil || !errors.Is(err, store.ErrNoRows) {
-			return r, err
-		}
+func (e *Engine) look(ctx context.Context, k key) (row, error) {
+	const at = ` WHERE saga = $1 AND id = $2`
+	rows, err := store.Collect(ctx, e.s.Read(), scanRow, `SELECT `+columns+`, armed FROM saga_live`+at+` UNION ALL SELECT `+columns+`, 0 FROM saga_done`+at, k.saga, k.id)
+	if err != nil {
+		return row{}, fmt.Errorf("read saga %s %s: %w", k.saga, k.id, err)
 	}
-	return r, problem.NotFound("saga %s has no instance %q", clip(k.saga), clip(k.id))
+	if len(rows) == 0 {
+		return row{}, problem.NotFound("saga %s has no instance %q", clip(k.saga), clip(k.id))
+	}
+	return rows[0], nil
 }
 
 // pages puts the pages of a history before what the row has of it.
@@ -166,14 +168,13 @@ func (e *Engine) pages(ctx context.Context, k key, n int, last string) (string, 
 
 // statusOf is the status of an instance; empty if there is none.
 func (e *Engine) statusOf(ctx context.Context, k key) (string, error) {
-	for _, table := range []string{"saga_live", "saga_done", "saga_live"} {
-		var status string
-		err := e.s.Read().QueryRow(ctx, `SELECT status FROM `+table+` WHERE saga = $1 AND id = $2`, k.saga, k.id).Scan(&status)
-		if err == nil || !errors.Is(err, store.ErrNoRows) {
-			return status, err
-		}
+	const at = ` WHERE saga = $1 AND id = $2`
+	var status string
+	err := e.s.Read().QueryRow(ctx, `SELECT status FROM saga_live`+at+` UNION ALL SELECT status FROM saga_done`+at, k.saga, k.id).Scan(&status)
+	if errors.Is(err, store.ErrNoRows) {
+		return "", nil
 	}
-	return "", nil
+	return status, err
 }
 
 const childrenMost = 1000 // whose status is looked up
