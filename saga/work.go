@@ -199,7 +199,7 @@ func (e *Engine) onTimer(ctx context.Context, tx *store.Tx, d job.Due[timer]) er
 		return err
 	}
 	tx.Handling(event.Cause(in.Cause))
-	in.was = 0 // it is this one
+	in.was, in.stood = 0, "" // it is this one: the row is to say that there is none
 	r := w.run(in)
 	w.touch(in) // it has no timer now
 	if err := r.expire(); err != nil {
