@@ -43,13 +43,14 @@ type place struct {
 	list    string
 	id      string
 	changed int64 // in the list of those that need a person
-	n       int64 // in these, and in the list by age
+	n       int64 // in these, and in lists by age
 }
 
 // Lists, each of which goes through a table in the order of an index.
 const (
 	attention = "attention" // that need a person, by the time of their last change
 	liveByID  = "live-by-id"
+	liveByAge = "live-by-age" // the first one first
 	overByID  = "over-by-id"
 	overByAge = "over-by-age" // the last one first
 )
@@ -67,7 +68,7 @@ func parsePlace(text string) (p place, err error) {
 	if err == nil {
 		p.n, err = strconv.ParseInt(v.Get("n"), 10, 64)
 	}
-	if err != nil || !slices.Contains([]string{attention, liveByID, overByID, overByAge}, p.list) {
+	if err != nil || !slices.Contains([]string{attention, liveByID, liveByAge, overByID, overByAge}, p.list) {
 		return p, problem.BadRequest("after is %q, want what a page before it gave as next", clip(text))
 	}
 	return p, nil
@@ -75,9 +76,9 @@ func parsePlace(text string) (p place, err error) {
 
 // lists are the ways to go through the tables that a selection needs, in order.
 func (sel selection) lists() []string {
-	ended := overByAge
+	alive, ended := liveByAge, overByAge
 	if sel.id+sel.prefix != "" {
-		ended = overByID
+		alive, ended = liveByID, overByID
 	}
 	switch Status(sel.status) {
 	case Deciding, Stuck:
@@ -85,9 +86,9 @@ func (sel selection) lists() []string {
 	case Completed, Compensated, over:
 		return []string{ended}
 	case "":
-		return []string{liveByID, ended}
+		return []string{alive, ended}
 	}
-	return []string{liveByID}
+	return []string{alive}
 }
 
 // list returns a page of instances.
@@ -182,10 +183,15 @@ func (sel selection) statement() *statement {
 	if strings.HasPrefix(sel.after.list, over) {
 		s.table, s.columns = "saga_done", "n, "+brief+"0 AS armed"
 	}
-	if sel.after.list == overByAge {
+	switch after := sel.after; {
+	case after.list == liveByAge:
+		s.order = " ORDER BY n"
+		s.bounds = append(s.bounds, "n > "+s.arg(after.n))
+		return s
+	case after.list == overByAge:
 		s.order = " ORDER BY n DESC"
-		if sel.after.n > 0 {
-			s.bounds = append(s.bounds, "n < "+s.arg(sel.after.n))
+		if after.n > 0 {
+			s.bounds = append(s.bounds, "n < "+s.arg(after.n))
 		}
 		return s
 	}
@@ -222,7 +228,7 @@ func (sel selection) filters(s *statement) (terms []string) {
 			terms = append(terms, t.term+s.arg(t.ms))
 		}
 	}
-	if sel.after.list == overByAge {
+	if sel.after.list == overByAge || sel.after.list == liveByAge {
 		terms = append(terms, "saga = "+s.arg(sel.saga))
 	}
 	if sel.prefix != "" {

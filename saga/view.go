@@ -46,7 +46,7 @@ func (e *Engine) definition(name string) admin.SagaDefinition {
 	}
 }
 
-const countedMost = 100_000 // rows that are looked at
+const countedMost = 20_000 // rows that are looked at
 
 // counts counts instances by status: those that need a person exactly, others as far as
 // a request may take.
@@ -56,9 +56,9 @@ func (e *Engine) counts(ctx context.Context, saga string) (out []admin.SagaCount
 		args []any
 	}{
 		{`SELECT status, COUNT(*) FROM saga_live WHERE saga = $1 AND status IN ('deciding', 'stuck') GROUP BY status`, []any{saga}},
-		{`SELECT status, COUNT(*) FROM (SELECT saga, status FROM saga_live ORDER BY n LIMIT $2) AS some
+		{`SELECT status, COUNT(*) FROM (SELECT saga, status FROM saga_live ORDER BY n LIMIT $2) AS counted
 			WHERE saga = $1 AND status NOT IN ('deciding', 'stuck') GROUP BY status`, []any{saga, countedMost}},
-		{`SELECT status, COUNT(*) FROM (SELECT saga, status FROM saga_done ORDER BY n DESC LIMIT $2) AS some WHERE saga = $1 GROUP BY status`, []any{saga, countedMost}},
+		{`SELECT status, COUNT(*) FROM (SELECT saga, status FROM saga_done ORDER BY n DESC LIMIT $2) AS counted WHERE saga = $1 GROUP BY status`, []any{saga, countedMost}},
 	} {
 		some, err := store.Collect(ctx, e.s.Read(), func(r store.Rows) (c admin.SagaCount, err error) { return c, r.Scan(&c.Status, &c.Instances) }, of.text, of.args...)
 		if err != nil {

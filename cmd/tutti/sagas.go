@@ -214,8 +214,8 @@ func (g *sagasOf) listCommand() *cobra.Command {
 		Short: "List instances of sagas",
 		Long: `List instances of sagas: status, when each started and last changed, when something of
 it is looked at next, and what it needs of a person or why it failed. Those that are not
-over come by id; with --status stuck or deciding, the one that has waited longest first;
-those that are over, the last one first.`,
+over come in the order in which they started; with --status stuck or deciding, the one
+that has waited longest first; those that are over, the last one first; with --key, by id.`,
 		Example: `  tutti sagas list --status stuck
   tutti sagas list --saga order --older 1h --limit 0
   tutti sagas list --saga order --status over --key 4711 --json`,
