@@ -229,7 +229,7 @@ func (e *Engine) change(ctx context.Context, action string, c admin.SagaChange) 
 // order does what a person wants of one instance.
 func (e *Engine) order(ctx context.Context, tx *store.Tx, action string, ref admin.Ref, c admin.SagaChange) error {
 	revision, _ := strconv.ParseInt(ref.Version, 10, 64) // none is 0
-	o := Order{Saga: ref.Kind, ID: ref.ID, By: c.By, Note: c.Note, Revision: revision}
+	o := Action{Saga: ref.Kind, ID: ref.ID, By: c.By, Note: c.Note, Revision: revision}
 	switch action {
 	case "retry":
 		return e.Retry(ctx, tx, o, c.Part)

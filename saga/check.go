@@ -130,8 +130,8 @@ func (c *checker) part(n *node) {
 			c.add("%q has no options to choose from", n.name)
 		}
 	case loop:
-		if n.most < 1 || n.most > 10_000 {
-			c.add("%q runs at most %d times, want 1 to 10000", n.name, n.most)
+		if n.most < 1 || n.most > 1000 {
+			c.add("%q runs at most %d times, want 1 to 1000", n.name, n.most)
 		}
 	case parallel:
 		if len(n.children) < 2 {

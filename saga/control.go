@@ -12,8 +12,8 @@ import (
 	"github.com/tutti-go/tutti/store"
 )
 
-// Order is what a person wants of an instance.
-type Order struct {
+// Action is what a person wants of an instance.
+type Action struct {
 	Saga string
 	ID   string
 	// By is who wants it, and Note why: they go into the history.
@@ -24,18 +24,18 @@ type Order struct {
 }
 
 // Cancel has a running instance compensated.
-func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, o Order) error {
-	return e.control(ctx, tx, o, func(r run) error {
+func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, a Action) error {
+	return e.control(ctx, tx, a, func(r run) error {
 		switch {
 		case r.Pivot:
 			return problem.Conflict("it is past the point of no return: what is left can only succeed")
 		case r.Back:
 			return problem.Conflict("it is being compensated already")
 		}
-		if r.reason = "cancelled"; o.Note != "" {
-			r.reason = clip(o.Note)
+		if r.reason = "cancelled"; a.Note != "" {
+			r.reason = clip(a.Note)
 		}
-		r.note(o.line("cancelled", ""))
+		r.note(a.line("cancelled", ""))
 		r.turnBack()
 		return nil
 	})
@@ -43,13 +43,13 @@ func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, o Order) error {
 
 // Retry has an instance that is stuck try again what it is stuck in: one part, or all
 // if part is empty.
-func (e *Engine) Retry(ctx context.Context, tx *store.Tx, o Order, part string) error {
-	return e.control(ctx, tx, o, func(r run) error {
+func (e *Engine) Retry(ctx context.Context, tx *store.Tx, a Action, part string) error {
+	return e.control(ctx, tx, a, func(r run) error {
 		return r.each(part, func(m *mark) bool { return m.Is == stuck }, "stuck", func(n *node, m *mark) (err error) {
-			r.note(o.line("retried", m.Path))
+			r.note(a.line("retried", m.Path))
 			m.Tries = 0
 			switch {
-			case n.kind == sub:
+			case n.kind == sub || n.kind == loop:
 				r.set(m, waiting)
 			case r.Back:
 				_, err = r.askBack(n, m)
@@ -63,11 +63,11 @@ func (e *Engine) Retry(ctx context.Context, tx *store.Tx, o Order, part string) 
 
 // Skip has an instance go on as if a part that it waits for or is stuck in were done,
 // or undone: because a person has seen to it.
-func (e *Engine) Skip(ctx context.Context, tx *store.Tx, o Order, part string) error {
+func (e *Engine) Skip(ctx context.Context, tx *store.Tx, a Action, part string) error {
 	if part == "" {
 		return problem.BadRequest("say which part to skip")
 	}
-	return e.control(ctx, tx, o, func(r run) error {
+	return e.control(ctx, tx, a, func(r run) error {
 		open := func(m *mark) bool {
 			switch m.Is {
 			case stuck, sent, pausing, undoing, resting:
@@ -76,8 +76,10 @@ func (e *Engine) Skip(ctx context.Context, tx *store.Tx, o Order, part string) e
 			return m.Is == waiting && (r.plan.is(wait, m.Path) || r.plan.is(sleep, m.Path))
 		}
 		return r.each(part, open, "open", func(n *node, m *mark) error {
-			r.note(o.line("skipped", m.Path))
-			if r.set(m, skipped); n.pivot {
+			r.note(a.line("skipped", m.Path))
+			if r.Back {
+				r.set(m, undone)
+			} else if r.set(m, skipped); n.pivot {
 				r.Pivot = true
 			}
 			return nil
@@ -86,8 +88,8 @@ func (e *Engine) Skip(ctx context.Context, tx *store.Tx, o Order, part string) e
 }
 
 // Decide takes a person's decision. part may be empty if only one is asked for.
-func (e *Engine) Decide(ctx context.Context, tx *store.Tx, o Order, part, choice string) error {
-	return e.control(ctx, tx, o, func(r run) error {
+func (e *Engine) Decide(ctx context.Context, tx *store.Tx, a Action, part, choice string) error {
+	return e.control(ctx, tx, a, func(r run) error {
 		asked := func(m *mark) bool { return m.Is == waiting && r.plan.is(decision, m.Path) }
 		n := 0
 		for i := range r.Marks {
@@ -99,7 +101,7 @@ func (e *Engine) Decide(ctx context.Context, tx *store.Tx, o Order, part, choice
 			return problem.BadRequest("%d decisions are asked for: say which part", n)
 		}
 		return r.each(part, asked, "asked for a decision", func(n *node, m *mark) error {
-			return r.decide(n, m, Decision{Option: choice, By: o.By, Note: clip(o.Note), At: timeOf(r.w.now)})
+			return r.decide(n, m, Decision{Option: choice, By: a.By, Note: clip(a.Note), At: timeOf(r.w.now)})
 		})
 	})
 }
@@ -150,21 +152,21 @@ func (r run) each(part string, fits func(*mark) bool, what string, do func(*node
 }
 
 // control does what a person wants of an instance, and takes it on from there.
-func (e *Engine) control(ctx context.Context, tx *store.Tx, o Order, do func(run) error) error {
-	if e.current[o.Saga] == nil {
-		return problem.NotFound("there is no saga %q here: there are %s", clip(o.Saga), e.names())
+func (e *Engine) control(ctx context.Context, tx *store.Tx, a Action, do func(run) error) error {
+	if e.current[a.Saga] == nil {
+		return problem.NotFound("there is no saga %q here: there are %s", clip(a.Saga), e.names())
 	}
 	w := e.work(ctx, tx)
-	in, err := w.get(key{o.Saga, o.ID})
+	in, err := w.get(key{a.Saga, a.ID})
 	switch {
 	case err != nil:
 		return err
 	case in == nil:
-		return problem.NotFound("saga %s has no instance %q", o.Saga, clip(o.ID))
+		return problem.NotFound("saga %s has no instance %q", a.Saga, clip(a.ID))
 	case in.status.over():
-		return problem.Conflict("saga %s %s is %s", o.Saga, o.ID, in.status)
-	case o.Revision != 0 && o.Revision != in.revision:
-		return problem.Conflict("saga %s %s has changed since it was looked at", o.Saga, o.ID)
+		return problem.Conflict("saga %s %s is %s", a.Saga, a.ID, in.status)
+	case a.Revision != 0 && a.Revision != in.revision:
+		return problem.Conflict("saga %s %s has changed since it was looked at", a.Saga, a.ID)
 	}
 	tx.Handling(event.Cause(in.Cause))
 	r := w.run(in)
@@ -177,8 +179,8 @@ func (e *Engine) control(ctx context.Context, tx *store.Tx, o Order, do func(run
 	return w.finish()
 }
 
-func (o Order) line(did, part string) line {
-	return line{Did: did, Part: part, Note: strings.TrimSpace("by " + said(o.By) + " " + clip(o.Note))}
+func (a Action) line(did, part string) line {
+	return line{Did: did, Part: part, Note: strings.TrimSpace("by " + said(a.By) + " " + clip(a.Note))}
 }
 
 func said(by string) string {
@@ -226,7 +228,11 @@ func (e *Engine) sweep(ctx context.Context) error {
 	}
 }
 
-const sweepMost = 500 // instances in one transaction
+const (
+	sweepMost = 500 // instances in one transaction
+	// forsaken are instances that no other may have to compensate.
+	forsaken = `(parent_id = '' OR NOT EXISTS (SELECT 1 FROM saga_live l WHERE l.saga = saga_done.parent_saga AND l.id = saga_done.parent_id))`
+)
 
 // sweepOnce returns how many instances it has removed. They lie in the order in which
 // they ended, so it looks at no others.
@@ -239,8 +245,8 @@ func (e *Engine) sweepOnce(ctx context.Context) (int, error) {
 	}
 	if e.cfg.Retention > 0 {
 		cutoff := time.Now().Add(-e.cfg.Retention).UnixMilli()
-		err := e.s.Read().QueryRow(ctx, `SELECT COALESCE(MAX(n), 0), COUNT(*) FROM (SELECT n, changed FROM saga_done ORDER BY n LIMIT $1) AS oldest WHERE changed < $2`,
-			sweepMost, cutoff).Scan(&last, &n)
+		err := e.s.Read().QueryRow(ctx, `SELECT COALESCE(MAX(n), 0), COUNT(*) FROM (SELECT n, changed FROM saga_done WHERE `+forsaken+`
+			ORDER BY n LIMIT $1) AS oldest WHERE changed < $2`, sweepMost, cutoff).Scan(&last, &n)
 		if err != nil {
 			return 0, err
 		}
@@ -253,8 +259,8 @@ func (e *Engine) sweepOnce(ctx context.Context) (int, error) {
 			text string
 			arg  int64
 		}{
-			{`DELETE FROM saga_page WHERE (saga, id) IN (SELECT saga, id FROM saga_done WHERE n <= $1)`, last},
-			{`DELETE FROM saga_done WHERE n <= $1`, last},
+			{`DELETE FROM saga_page WHERE (saga, id) IN (SELECT saga, id FROM saga_done WHERE n <= $1 AND ` + forsaken + `)`, last},
+			{`DELETE FROM saga_done WHERE n <= $1 AND ` + forsaken, last},
 			{`DELETE FROM saga_early WHERE at < $1`, early},
 		} {
 			if err := tx.Exec(ctx, q.text, q.arg); err != nil {

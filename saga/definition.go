@@ -45,6 +45,8 @@ func Define[S any](name string, version int, parts ...*Node[S]) *Definition[S] {
 			p.faults = append(p.faults, p.bind(p.starts, n.replies[0])...)
 		case cancel:
 			p.faults = append(p.faults, p.bind(p.cancels, n.replies[0])...)
+		case failure:
+			p.failing = n.failing
 		case migration:
 			p.from[n.upgrade.version] = n.upgrade
 		default:
@@ -70,7 +72,8 @@ type plan struct {
 	awaits   map[contractID]bool // events that are kept until a Wait is for them
 	from     map[int]*upgrade    // by the version that they come from
 	newState func() any
-	adopt    func(state any) (any, bool) // a pointer to a state of this plan's type
+	adopt    func(state any) (any, bool)    // a pointer to a state of this plan's type
+	failing  func(state any, reason string) // before anything is undone
 	faults   []string
 }
 
@@ -220,6 +223,12 @@ func StartedBy[S any, T event.Typed](fn func(*S, event.Message[T])) *Node[S] {
 // CancelledBy says which message has a running instance compensated. It returns why.
 func CancelledBy[S any, T event.Typed](fn func(*S, event.Message[T]) string) *Node[S] {
 	return &Node[S]{&node{kind: cancel, replies: []*reply{understand(refused, fn)}}}
+}
+
+// OnFailure is called once when the process fails or is cancelled, before anything is
+// undone: so that undos can tell why.
+func OnFailure[S any](fn func(s *S, reason string)) *Node[S] {
+	return &Node[S]{&node{kind: failure, failing: func(state any, reason string) { fn(state.(*S), reason) }}}
 }
 
 // From says how an instance of an older version becomes one of this version, with the

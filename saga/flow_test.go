@@ -194,7 +194,7 @@ func TestDecide(t *testing.T) {
 		w.expect("1", saga.Deciding, "")
 		decide := func(id, choice string) error {
 			return w.order(func(ctx context.Context, tx *store.Tx) error {
-				return w.engine.Decide(ctx, tx, saga.Order{Saga: "decide", ID: id, By: "ann", Note: "because"}, "", choice)
+				return w.engine.Decide(ctx, tx, saga.Action{Saga: "decide", ID: id, By: "ann", Note: "because"}, "", choice)
 			})
 		}
 		w.Sleep(29 * 24 * time.Hour)

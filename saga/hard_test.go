@@ -99,7 +99,7 @@ func TestStuck(t *testing.T) {
 				t.Errorf("b was to be undone %d times, want 3", n)
 			}
 		}
-		ord := func(id string) saga.Order { return saga.Order{Saga: "stuck", ID: id, By: "ann", Note: "by hand"} }
+		ord := func(id string) saga.Action { return saga.Action{Saga: "stuck", ID: id, By: "ann", Note: "by hand"} }
 		stale := ord("retried")
 		stale.Revision = 1
 		if err := w.order(func(ctx context.Context, tx *store.Tx) error { return w.engine.Retry(ctx, tx, stale, "") }); err == nil {
@@ -129,7 +129,7 @@ func TestPivot(t *testing.T) {
 		w.Publish(begin{ID: "patient"})
 		w.Sleep(5 * time.Minute)
 		err := w.order(func(ctx context.Context, tx *store.Tx) error {
-			return w.engine.Cancel(ctx, tx, saga.Order{Saga: "pivot", ID: "patient"})
+			return w.engine.Cancel(ctx, tx, saga.Action{Saga: "pivot", ID: "patient"})
 		})
 		if err == nil || !strings.Contains(err.Error(), "point of no return") {
 			t.Errorf("cancelled after the pivot: %v", err)
@@ -156,7 +156,7 @@ func TestVersions(t *testing.T) {
 		fail string
 	}{
 		{"old ones finish as they began", []saga.Saga{first, changed()}, "a b", ""},
-		{"old ones are moved", []saga.Saga{changed(keep)}, "moved b a c", ""},
+		{"old ones are moved", []saga.Saga{changed(keep)}, "moved a b c", ""},
 		{"nobody knows the old ones", []saga.Saga{changed()}, "", "instances of version 1"},
 		{"a part is gone", []saga.Saga{saga.Define("changing", 2, starts(), keep, work[c]())}, "", `it has reached "a"`},
 	} {

@@ -113,6 +113,7 @@ type instance struct {
 	event   string // of its last line
 	was     int64  // armed, as it is stored
 	stood   Status // as it is stored
+	gave    string // reason, as it is stored
 	version int    // of the plan, as it is stored
 	over    bool   // it is stored among those that are over
 	dirty   bool

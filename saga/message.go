@@ -90,7 +90,7 @@ func (r run) answer(n *node, m *mark, by *reply, env event.Envelope, body any) e
 	case by.means == busy:
 		l.Did, l.Type = "busy", by.contract.String()
 		r.note(l)
-		r.again(n, m, why)
+		r.again(n, m, why, r.pause(n, m.Tries))
 		return r.advance()
 	default:
 		l.Did = "failed"
@@ -133,15 +133,15 @@ func (r run) recall(n *node, path string) (outcome, error) {
 
 // cancel compensates the instance because a message asks for it.
 func (r run) cancel(by *reply, env event.Envelope, body any) error {
-	why := clip(by.apply(r.State, env, body))
-	l := line{Did: "cancelled", Type: by.contract.String(), Event: env.ID, Note: why}
+	l := line{Did: "cancelled", Type: by.contract.String(), Event: env.ID}
 	switch {
 	case r.Pivot:
 		l.Did = "too late to cancel"
 	case r.Back:
 		l.Did = "late"
 	default:
-		r.reason, r.Cause = why, cause(env.Cause())
+		r.reason, r.Cause = clip(by.apply(r.State, env, body)), cause(env.Cause())
+		l.Note = r.reason
 		r.note(l)
 		r.turnBack()
 		return r.advance()
@@ -206,7 +206,9 @@ func (r run) due(n *node, m *mark) (err error) {
 	case sent:
 		why := fmt.Sprintf("no answer within %v", n.within)
 		r.note(line{Did: "timed out", Part: m.Path, Note: why})
-		r.again(n, m, why)
+		if r.again(n, m, why, 0); m.Is == pausing { // the time that it had was pause enough
+			_, err = r.ask(n, m)
+		}
 	case pausing:
 		_, err = r.ask(n, m)
 	case undoing:

@@ -293,8 +293,8 @@ func (r run) complete(n *node, m *mark) {
 	}
 }
 
-// again repeats a command that had no answer, or one to try again on, after a pause.
-func (r run) again(n *node, m *mark, why string) {
+// again repeats a command that was not successful, after a pause.
+func (r run) again(n *node, m *mark, why string, pause time.Duration) {
 	if n.attempts > 0 && m.Tries >= n.attempts && !r.Pivot {
 		r.note(line{Did: "given up", Part: m.Path, Note: why})
 		r.giveUp(m, n.name+": "+why)
@@ -302,7 +302,7 @@ func (r run) again(n *node, m *mark, why string) {
 		return
 	}
 	r.set(m, pausing)
-	r.limit(m, r.pause(n, m.Tries))
+	r.limit(m, pause)
 }
 
 // pause is how long to wait after so many attempts.
@@ -360,6 +360,8 @@ func (r run) childEnded(path string, in *instance) error {
 		n.child.join(r.State, in.State)
 		r.complete(n, m)
 		r.note(line{Did: "done", Part: path})
+	case r.Pivot:
+		r.standStill(m, in.reason)
 	default:
 		r.set(m, undone)
 		m.Note, r.reason = in.reason, n.name+": "+in.reason

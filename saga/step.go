@@ -24,6 +24,7 @@ const (
 	fail
 	trigger // the rest are no parts of the flow
 	cancel
+	failure
 	migration
 )
 
@@ -52,6 +53,7 @@ type node struct {
 	reason    func(state any) string
 	child     *child
 	upgrade   *upgrade
+	failing   func(state any, reason string)
 }
 
 // Option is what a step, a wait or a decision is made of.
@@ -142,15 +144,16 @@ func (n *Node[S]) Within(d time.Duration) *Node[S] {
 	return n
 }
 
-// Attempts says how often a step is asked for before it is given up; 0 is no limit.
-// Between attempts there is a pause, of a second unless [Node.Backoff] says otherwise,
-// which doubles up to a minute.
+// Attempts says how often a step is asked for before it is given up; 0 is no limit. One
+// that was not answered in time is asked for again at once; after an answer that says
+// [Busy] there is a pause, of a second unless [Node.Backoff] says otherwise, which
+// doubles up to a minute.
 func (n *Node[S]) Attempts(most int) *Node[S] {
 	n.n.attempts = most
 	return n
 }
 
-// Backoff is the pause before a second attempt.
+// Backoff is the pause after the first attempt that was answered with [Busy].
 func (n *Node[S]) Backoff(d time.Duration) *Node[S] {
 	n.n.backoff = d
 	return n

@@ -38,7 +38,7 @@ func scanRow(r store.Rows) (w row, err error) {
 func (e *Engine) instance(w row) (*instance, error) {
 	in := w.instance
 	p, err := e.planOf(in.saga, w.version)
-	if in.stood = in.status; in.over {
+	if in.stood, in.gave = in.status, in.reason; in.over {
 		return e.past(&in, w, p), nil
 	}
 	if err != nil {
@@ -126,7 +126,8 @@ func (w *work) save() error {
 	}
 	for _, in := range w.changed {
 		in.revision++
-		in.dirty, in.was, in.stood, in.version, in.over, in.kept = false, in.armed, in.status, in.plan.version, in.status.over(), len(in.history)
+		in.dirty, in.over, in.kept = false, in.status.over(), len(in.history)
+		in.was, in.stood, in.gave, in.version = in.armed, in.status, in.reason, in.plan.version
 	}
 	if changed := w.changed; len(changed) > 0 {
 		w.tx.AfterCommit(func() { w.e.cache.put(changed) })
@@ -158,6 +159,10 @@ func (w *work) encode(in *instance) (string, error) {
 // write stores an instance where it belongs, provided that it is as it was read.
 func (w *work) write(in *instance, doc string) error {
 	added := string(in.history[in.kept:])
+	var up parent
+	if in.Parent != nil {
+		up = *in.Parent
+	}
 	switch over := in.status.over(); {
 	case in.over && in.status == in.stood: // something came late
 		return w.tx.Exec(w.ctx, `UPDATE saga_done SET history = history || $1 WHERE n = $2 AND LENGTH(history) < $3`, added, in.n, maxStrays)
@@ -177,10 +182,10 @@ func (w *work) write(in *instance, doc string) error {
 				return err
 			}
 		}
-		return w.tx.Exec(w.ctx, `INSERT INTO saga_done (saga, id, version, revision, status, started, changed, reason, doc, history)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			in.saga, in.id, in.plan.version, in.revision+1, in.status, in.started, in.changed, in.reason, doc, string(in.history))
-	case in.stood == in.status && in.was == in.armed && in.version == in.plan.version && in.kept > 0 && !in.Back:
+		return w.tx.Exec(w.ctx, `INSERT INTO saga_done (saga, id, version, revision, status, started, changed, reason, doc, history, parent_saga, parent_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			in.saga, in.id, in.plan.version, in.revision+1, in.status, in.started, in.changed, in.reason, doc, string(in.history), up.Saga, up.ID)
+	case in.stood == in.status && in.gave == in.reason && in.was == in.armed && in.version == in.plan.version && in.kept > 0 && !in.Back:
 		return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_live SET revision = revision + 1, changed = $1, doc = $2, history = history || $3
 			WHERE n = $4 AND revision = $5`, in.changed, doc, added, in.n, in.revision)
 	}

@@ -14,6 +14,9 @@ func (r run) turnBack() {
 		return
 	}
 	r.Back, r.Signals = true, nil
+	if r.plan.failing != nil {
+		r.plan.failing(r.State, r.reason)
+	}
 	for i := range r.Marks {
 		switch m := &r.Marks[i]; {
 		case m.Is == waiting && !r.plan.is(sub, m.Path):
@@ -67,12 +70,12 @@ func (r run) backward(n *node, loops string) (outcome, error) {
 		return ready, nil
 	}
 	switch m.Is {
-	case done, unknown, waiting:
+	case done, unknown, waiting, skipped:
 		return r.undoPart(n, m)
 	case undoing, resting, stuck:
 		return waits, nil
 	}
-	return ready, nil // failed, void, undone, skipped
+	return ready, nil // failed, void, undone
 }
 
 func pickOf(m *mark) int {

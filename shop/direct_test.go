@@ -202,7 +202,7 @@ func (s *shop) operated() (cancel func(order string)) {
 	})
 	return func(order string) {
 		err := mediator.Write(s.T().Context(), func(ctx context.Context, tx *store.Tx) error {
-			return engine.Cancel(ctx, tx, saga.Order{Saga: "shop.fulfilment", ID: order, By: "ops"})
+			return engine.Cancel(ctx, tx, saga.Action{Saga: "shop.fulfilment", ID: order, By: "ops"})
 		})
 		if err != nil {
 			s.T().Errorf("cancel the saga of order %s: %v", order, err)

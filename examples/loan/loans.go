@@ -163,7 +163,7 @@ func (d desk) decide(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := d.Write(r.Context(), func(ctx context.Context, tx *store.Tx) error {
-		return d.engine.Decide(ctx, tx, saga.Order{Saga: d.saga, ID: r.PathValue("id"), By: what.By, Note: what.Note}, "approval", what.Choice)
+		return d.engine.Decide(ctx, tx, saga.Action{Saga: d.saga, ID: r.PathValue("id"), By: what.By, Note: what.Note}, "approval", what.Choice)
 	}); err != nil {
 		return err
 	}

@@ -28,7 +28,9 @@ CREATE TABLE saga_done (
 	changed BIGINT NOT NULL,
 	reason TEXT NOT NULL,
 	doc TEXT NOT NULL,
-	history TEXT NOT NULL
+	history TEXT NOT NULL,
+	parent_saga TEXT NOT NULL DEFAULT '', -- whose part it was
+	parent_id TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX saga_done_id ON saga_done (saga, id);
 

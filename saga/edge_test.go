@@ -1,0 +1,80 @@
+package saga_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/saga"
+	"github.com/tutti-go/tutti/store"
+	"github.com/tutti-go/tutti/tuttitest"
+)
+
+// A saga within another that has completed, and that retention has removed, has to be
+// undone nevertheless, or to be kept.
+func TestRetentionOfSub(t *testing.T) {
+	def := saga.Define("outer", 1, starts(),
+		saga.Sub("within", inner(), func(s *story) (string, story) { return s.ID + "-in", story{ID: s.ID + "-in"} }, func(*story, story) {}),
+		saga.Sleep("long", func(*story) time.Duration { return 48 * time.Hour }),
+		work[d]())
+	tuttitest.RunConfig(t, tuttitest.Config{Calm: true, Patience: 3 * 24 * time.Hour}, func(world *tuttitest.World) {
+		w := &theatre{World: world, hands: newHands(), defs: []saga.Saga{def}, cfg: saga.Config{Retention: time.Hour}}
+		w.Start("hands", w.hands.register)
+		w.direct()
+		w.hands.will("do-d o", "wont")
+		w.Publish(begin{ID: "o"})
+		w.Sleep(time.Minute)
+		w.want("left at first", w.left("o-in"), "b0 c0")
+		w.Sleep(49 * time.Hour)
+		w.want("left", w.left("o-in"), "")
+	})
+}
+
+// To retry a loop that has run too often is not to have it done.
+func TestRetryOfLoop(t *testing.T) {
+	def := saga.Define("loop", 1, starts(), work[a]().Pivot(),
+		saga.While("on and on", 2, func(*story) bool { return true },
+			saga.Step("count", saga.Send(func(s *story) ended { s.N++; return ended{s.ID, "again"} })).NothingToUndo()),
+		tells())
+	play(t, func(w *theatre) {
+		w.Publish(begin{ID: "l"})
+		w.expect("l", saga.Stuck, "")
+		if err := w.order(func(ctx context.Context, tx *store.Tx) error {
+			return w.engine.Retry(ctx, tx, saga.Action{Saga: "loop", ID: "l"}, "")
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(time.Second)
+		w.expect("l", saga.Stuck, "")
+	}, def)
+}
+
+// What comes too late to cancel changes nothing but the history.
+func TestLateCancelLeavesState(t *testing.T) {
+	def := saga.Define("late", 1, starts(),
+		saga.CancelledBy(func(s *story, m event.Message[stop]) string { s.tell("stopped"); return m.Body.Why }),
+		work[a]().Pivot(), newsNode("wait"))
+	play(t, func(w *theatre) {
+		w.Publish(begin{ID: "l"})
+		w.Sleep(time.Second)
+		w.Publish(stop{"l", "enough"})
+		w.Sleep(time.Second)
+		w.Publish(news{ID: "l"})
+		w.expect("l", saga.Completed, "")
+		w.want("told", w.told("l"), "a news")
+	}, def)
+}
+
+// After the pivot nothing is undone, also if a saga beside it fails.
+func TestSubBesidePivot(t *testing.T) {
+	def := saga.Define("beside", 1, starts(), saga.Parallel("both",
+		saga.Sub("within", inner(), func(s *story) (string, story) { return s.ID + "-in", story{ID: s.ID + "-in"} }, func(*story, story) {}),
+		work[a]().Pivot()))
+	play(t, func(w *theatre) {
+		w.hands.wills("do-c p-in", func(n int) string { return map[bool]string{true: "silent", false: "wont"}[n == 1] })
+		w.Publish(begin{ID: "p"})
+		w.Sleep(10 * time.Minute)
+		w.want("left", w.left("p"), "a0")
+	}, def)
+}
