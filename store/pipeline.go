@@ -20,6 +20,7 @@ type pipeline struct {
 	failed  error // the first failure since the transaction or its savepoint began
 	books   int   // statements queued before the bookkeeping; -1 while there is none
 	doubt   bool  // COMMIT was sent, and nobody knows
+	checks  bool  // constraints have failed at a COMMIT before: savepoints are to check theirs
 	builder pgx.ExtendedQueryBuilder
 }
 
@@ -42,7 +43,9 @@ type lateError struct{ error }
 func (e lateError) Unwrap() error { return e.error }
 
 // Late reports whether an error of Commit is the failure of a statement that was
-// written by [Tx.Exec] before, and has not surfaced there.
+// written by [Tx.Exec] before, and has not surfaced there: it was pipelined, or a
+// constraint is deferred that it does not meet. From then on a savepoint fails if what
+// is in it does not meet such constraints.
 func Late(err error) bool {
 	var late lateError
 	return errors.As(err, &late)
@@ -160,7 +163,9 @@ func (p *postgres) flush() (last *pgconn.Result, err error) {
 	if n < len(p.queued) {
 		s = p.queued[n]
 	}
-	late := p.books >= 0 && n < p.books
+	atCommit := s.text == "COMMIT" && errors.As(err, new(*pgconn.PgError))
+	p.checks = p.checks || atCommit
+	late := p.books >= 0 && (n < p.books || atCommit)
 	p.reset()
 	var e *pgconn.PgError
 	if s.otherwise != nil && errors.As(err, &e) && e.Code == "22012" {
@@ -226,6 +231,11 @@ func (p *postgres) savepoint(context.Context) error {
 }
 
 func (p *postgres) release(context.Context) error {
+	if p.checks { // and those after it may defer theirs again
+		p.control("SAVEPOINT tutti_checks")
+		p.control("SET CONSTRAINTS ALL IMMEDIATE")
+		p.control("ROLLBACK TO SAVEPOINT tutti_checks")
+	}
 	p.control("RELEASE SAVEPOINT tutti")
 	_, err := p.flush()
 	return err

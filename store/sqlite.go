@@ -3,13 +3,14 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
-	_ "modernc.org/sqlite" // the driver
+	sqlite3 "modernc.org/sqlite"
 )
 
 // sqlite is one writing connection with its prepared statements, and a pool of
@@ -21,6 +22,12 @@ type sqlite struct {
 	stmts   map[string]*sql.Stmt
 	readers *sql.DB
 	file    os.FileInfo // of path, when it was opened
+
+	open     bool  // a transaction was begun
+	ended    bool  // and SQLite has rolled it back by itself
+	failed   error // why nothing more may be done in it
+	checks   bool  // constraints have failed at a COMMIT before: savepoints are to check theirs
+	dangling bool  // some were not met when the savepoint began
 }
 
 const maxStatements = 512 // prepared on the writer; more than that are generated texts
@@ -77,17 +84,61 @@ func (s *sqlite) run(text string) error {
 	return err
 }
 
-func (s *sqlite) begin(context.Context) error     { return s.run("BEGIN IMMEDIATE") }
-func (s *sqlite) commit(context.Context) error    { return s.run("COMMIT") }
-func (s *sqlite) rollback(context.Context) error  { return s.run("ROLLBACK") }
-func (s *sqlite) savepoint(context.Context) error { return s.run("SAVEPOINT tutti") }
-func (s *sqlite) release(context.Context) error   { return s.run("RELEASE SAVEPOINT tutti") }
+func (s *sqlite) begin(context.Context) error {
+	err := s.run("BEGIN IMMEDIATE")
+	s.open, s.ended, s.failed = err == nil, false, nil
+	return err
+}
+
+func (s *sqlite) commit(context.Context) error {
+	err := s.run("COMMIT")
+	if err == nil {
+		s.open = false
+		return nil
+	}
+	if e := (*sqlite3.Error)(nil); errors.As(err, &e) && e.Code()&0xff == 19 { // SQLITE_CONSTRAINT: one that was deferred
+		s.checks = true
+		return lateError{err}
+	}
+	return err
+}
+
+func (s *sqlite) rollback(context.Context) error {
+	there := s.open && !s.ended
+	s.open, s.failed = false, nil
+	if !there {
+		return nil
+	}
+	return s.run("ROLLBACK")
+}
+
+func (s *sqlite) savepoint(context.Context) error {
+	s.dangling = s.checks && s.unmet()
+	return s.run("SAVEPOINT tutti")
+}
+
+func (s *sqlite) release(context.Context) error {
+	if s.checks && s.failed == nil && !s.dangling && s.unmet() {
+		return errors.New("a FOREIGN KEY constraint that is deferred is not met")
+	}
+	return s.run("RELEASE SAVEPOINT tutti")
+}
 
 func (s *sqlite) undo(context.Context) error {
 	if err := s.run("ROLLBACK TO SAVEPOINT tutti"); err != nil {
 		return err
 	}
 	return s.run("RELEASE SAVEPOINT tutti")
+}
+
+// unmet reports whether a deferred constraint is not met now.
+func (s *sqlite) unmet() bool {
+	n := 0
+	err := s.writer.Raw(func(conn any) (err error) {
+		n, _, err = conn.(sqlite3.DBStatus).Status(sqlite3.DBStatusDeferredFKs, false)
+		return err
+	})
+	return err == nil && n > 0
 }
 
 // alone needs nothing: a write transaction has the database to itself.
@@ -97,9 +148,9 @@ func (s *sqlite) alone(_ context.Context, fn func() error) error { return fn() }
 func (*sqlite) grip(context.Context, int64) (bool, error) { return false, nil }
 func (*sqlite) loose(context.Context, int64) error        { return nil }
 
-func (*sqlite) failure() error { return nil }
-func (*sqlite) booking()       {}
-func (*sqlite) inDoubt() bool  { return false }
+func (s *sqlite) failure() error { return s.failed }
+func (*sqlite) booking()         {}
+func (*sqlite) inDoubt() bool    { return false }
 
 func (s *sqlite) queue(ctx context.Context, query string, args []any, done func(int64)) error {
 	n, err := s.exec(ctx, query, args)
@@ -132,13 +183,16 @@ func (s *sqlite) prepared(query string) (*sql.Stmt, error) {
 	}
 	st, err := s.writer.PrepareContext(context.Background(), query)
 	if err != nil {
-		return nil, fmt.Errorf("%w in: %s", explained(err), strings.Join(strings.Fields(query), " "))
+		return nil, fmt.Errorf("%w in: %s", s.judge(err), strings.Join(strings.Fields(query), " "))
 	}
 	s.stmts[query] = st
 	return st, nil
 }
 
 func (s *sqlite) exec(_ context.Context, query string, args []any) (int64, error) {
+	if s.failed != nil {
+		return 0, s.failed
+	}
 	if query == "COMMIT" {
 		if err := s.there(); err != nil {
 			return 0, err
@@ -150,21 +204,40 @@ func (s *sqlite) exec(_ context.Context, query string, args []any) (int64, error
 	}
 	res, err := st.ExecContext(context.Background(), args...)
 	if err != nil {
-		return 0, explained(err)
+		return 0, s.judge(err)
 	}
 	return res.RowsAffected()
 }
 
 func (s *sqlite) query(_ context.Context, query string, args []any) (Rows, error) {
+	if s.failed != nil {
+		return nil, s.failed
+	}
 	st, err := s.prepared(query) //nolint:sqlclosecheck // kept for the next call, and closed with the connection
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(context.Background(), args...) //nolint:rowserrcheck // the caller's, who reads them
+	rows, err := st.QueryContext(context.Background(), args...)
 	if err != nil {
-		return nil, explained(err) // a nil *sql.Rows must not become a Rows
+		return nil, s.judge(err) // a nil *sql.Rows must not become a Rows
 	}
-	return rows, nil
+	return judged{rows, s}, nil
+}
+
+// judged is a result whose reading may fail.
+type judged struct {
+	*sql.Rows
+	s *sqlite
+}
+
+func (r judged) Next() bool {
+	if r.Rows.Next() {
+		return true
+	}
+	if err := r.Rows.Err(); err != nil {
+		_ = r.s.judge(err) // the caller asks for it by Err
+	}
+	return false
 }
 
 func (s *sqlite) read(ctx context.Context, query string, args []any) (Rows, error) {

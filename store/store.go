@@ -243,7 +243,8 @@ type backend interface {
 	commit(ctx context.Context) error
 	rollback(ctx context.Context) error
 	// savepoint begins what undo can undo; release ends it, and reports what of it
-	// has failed.
+	// has failed: once constraints have failed at a commit, also those that are
+	// deferred.
 	savepoint(ctx context.Context) error
 	release(ctx context.Context) error
 	undo(ctx context.Context) error

@@ -72,6 +72,7 @@ func TestConformance(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, string){
 			"positions fence": testFence, "outbox": testOutbox, "lanes": testLanes, "savepoints": testSavepoints, "jobs": testJobs,
 			"parked": testParked, "migrations": testMigrations, "identity": testIdentity, "foreign": testForeign, "limits": testLimits,
+			"failures swallowed": testSwallowed, "constraints deferred": testDeferred,
 		} {
 			t.Run(kind+"/"+name, func(t *testing.T) { test(t, dsn(t)) })
 		}
@@ -227,6 +228,122 @@ func testSavepoints(t *testing.T, dsn string) {
 	var n, sum int
 	if err := s.Reader().QueryRow(t.Context(), `SELECT COUNT(*), SUM(v) FROM n`).Scan(&n, &sum); err != nil || n != 2 || sum != 4 {
 		t.Errorf("%d rows with sum %d, %v, want 1 and 3", n, sum, err)
+	}
+}
+
+// testSwallowed: whatever a handler makes of a statement's failure, either the
+// transaction goes on without that statement, or nothing of it is committed.
+func testSwallowed(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sqlite := strings.HasPrefix(dsn, "sqlite:")
+	failing := []string{`INSERT INTO n (v) VALUES (1)`, `INSERT INTO n (v) VALUES (1) RETURNING v`}
+	update(t, s, func(tx *store.Tx) error {
+		if err := tx.Exec(t.Context(), `CREATE TABLE n (v INTEGER PRIMARY KEY, b TEXT)`); err != nil {
+			return err
+		}
+		return tx.Exec(t.Context(), `INSERT INTO n (v) VALUES (1)`)
+	})
+	if sqlite {
+		failing = append(failing, `INSERT OR ROLLBACK INTO n (v) VALUES (1)`, `INSERT OR ROLLBACK INTO n (v) VALUES (1) RETURNING v`,
+			`INSERT INTO n (v, b) VALUES (9, hex(zeroblob(1000000)))`)
+	}
+	p := event.Partition{Topic: "x"}
+	for i, query := range failing {
+		full := strings.Contains(query, "zeroblob")
+		if full {
+			update(t, s, func(tx *store.Tx) error { return tx.QueryRow(t.Context(), `PRAGMA max_page_count = 1`).Scan(new(any)) })
+		}
+		first, second := 10*(i+1), 10*(i+1)+1
+		var after error
+		var again error
+		_, err := commit(t, s, store.Books{Advance: []store.Advance{{Partition: p, From: 0, To: 1, New: true}}}, func(tx *store.Tx) {
+			insert := func(v int) error { return tx.Exec(t.Context(), `INSERT INTO n (v) VALUES ($1)`, v) }
+			_ = insert(first)
+			_ = tx.Append(message("k"))
+			if strings.Contains(query, "RETURNING") {
+				if tx.QueryRow(t.Context(), query).Scan(new(int)) == nil {
+					t.Errorf("%s succeeds", query)
+				}
+			} else if _, err := tx.Affected(t.Context(), query); err == nil {
+				t.Errorf("%s succeeds", query)
+			}
+			after, again = insert(second), tx.Again()
+		})
+		var n int
+		if e := s.Reader().QueryRow(t.Context(), `SELECT COUNT(*) FROM n WHERE v IN ($1, $2)`, first, second).Scan(&n); e != nil {
+			t.Fatal(e)
+		}
+		positions, e := s.Positions(t.Context())
+		if e != nil {
+			t.Fatal(e)
+		}
+		unsent, e := s.Unsent(t.Context())
+		if e != nil {
+			t.Fatal(e)
+		}
+		if all := n == 2 && len(positions) == 1 && len(unsent) == 1; err == nil && (!all || after != nil) || err != nil && n+len(positions)+len(unsent) > 0 {
+			t.Errorf("after %s: the commit says %v, the next statement %v, and %d of 2 rows, %d positions and %v of the outbox are there", query, err, after, n, len(positions), unsent)
+		}
+		if strings.Contains(query, "ROLLBACK") && (!store.Ended(err) || !store.Ended(again) || !store.Ended(after)) {
+			t.Errorf("after %s: the commit says %v, Again() %v, the next statement %v: want that the transaction has ended", query, err, again, after)
+		}
+		if full && (!errors.Is(err, store.ErrUnavailable) || !errors.Is(again, store.ErrUnavailable)) {
+			t.Errorf("on a full disk the commit says %v, Again() %v, want ErrUnavailable", err, again)
+		}
+		if err == nil { // for the next
+			update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `DELETE FROM tutti_position`) })
+			update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `DELETE FROM tutti_outbox`) })
+		}
+	}
+}
+
+// testDeferred: a constraint that is deferred fails the commit, and after that the
+// savepoint of the one who does not meet it.
+func testDeferred(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `CREATE TABLE parent (id TEXT PRIMARY KEY)`) })
+	update(t, s, func(tx *store.Tx) error {
+		return tx.Exec(t.Context(), `CREATE TABLE child (id TEXT NOT NULL REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)`)
+	})
+	insert := func(tx *store.Tx, table, id string) error {
+		return tx.Exec(t.Context(), `INSERT INTO `+table+` (id) VALUES ($1)`, id)
+	}
+	var failed []string
+	attempt := func() error {
+		_, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+			for _, c := range []struct{ child, parent string }{{"a", "a"}, {"bad", ""}, {"b", "b"}} { // children first
+				failure, broken := tx.Savepoint(t.Context(), func() error {
+					err := insert(tx, "child", c.child)
+					if c.parent != "" {
+						err = errors.Join(err, insert(tx, "parent", c.parent))
+					}
+					return err
+				})
+				if broken != nil {
+					t.Fatal(broken)
+				}
+				if failure != nil {
+					failed = append(failed, c.child)
+				}
+			}
+		})
+		return err
+	}
+	if err := attempt(); !store.Late(err) {
+		t.Fatalf("Commit() = %v, want the failure of a constraint, as one that comes late", err)
+	}
+	if err := attempt(); err != nil || len(failed) != 1 || failed[0] != "bad" {
+		t.Fatalf("Commit() = %v, and the savepoints of %v failed: want only that of bad", err, failed)
+	}
+	var n int
+	if err := s.Reader().QueryRow(t.Context(), `SELECT COUNT(*) FROM child`).Scan(&n); err != nil || n != 2 {
+		t.Errorf("%d children, %v, want a and b", n, err)
 	}
 }
 

@@ -202,14 +202,15 @@ func (tx *Tx) Savepoint(ctx context.Context, fn func() error) (err error, broken
 }
 
 // Again is why the transaction has to be run again as a whole, whatever became of
-// that error in the code that met it: [ErrConflict] or [ErrUnavailable], and nil if
-// neither happened.
+// that error in the code that met it: [ErrConflict], [ErrUnavailable] or one that is
+// [Ended], and nil if none of them happened. Nothing more can be done in such a
+// transaction, and its commit fails.
 func (tx *Tx) Again() error {
 	if tx.done {
 		return nil
 	}
 	err := tx.s.db.failure()
-	if errors.Is(err, ErrConflict) || errors.Is(err, ErrUnavailable) {
+	if errors.Is(err, ErrConflict) || errors.Is(err, ErrUnavailable) || Ended(err) {
 		return err
 	}
 	return nil

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	sqlite3 "modernc.org/sqlite"
 )
@@ -35,6 +37,46 @@ func explained(err error) error {
 		return fmt.Errorf("%w: %w (%s)", ErrUnavailable, err, remedy)
 	}
 	return err
+}
+
+// endedError is the failure of a statement with which the database has rolled the
+// whole transaction back, and not just the statement.
+type endedError struct{ error }
+
+func (e endedError) Error() string {
+	return "the database has ended the transaction: " + e.error.Error()
+}
+func (e endedError) Unwrap() error { return e.error }
+
+// Ended reports whether an error says that a statement has ended its transaction, as
+// INSERT OR ROLLBACK does on SQLite, by a fault of its own and not of the database:
+// run again, it does so again.
+func Ended(err error) bool {
+	var ended endedError
+	return errors.As(err, &ended) && !errors.Is(err, ErrUnavailable)
+}
+
+// judge explains the error of a statement, and finds out what it leaves of the
+// transaction. SQLite ends one by itself where a statement asks for that, and where
+// disk or memory fail (https://sqlite.org/lang_transaction.html); what came after it
+// would be committed statement by statement. So nothing may.
+func (s *sqlite) judge(err error) error {
+	err = explained(err)
+	if !s.open || s.failed != nil {
+		return err
+	}
+	_, begun := s.writer.ExecContext(context.Background(), "BEGIN") // fails within a transaction, and does nothing then
+	switch {
+	case begun == nil:
+		_, _ = s.writer.ExecContext(context.Background(), "ROLLBACK") // it is empty
+		s.ended = true
+		s.failed = endedError{err}
+	case errors.Is(err, ErrUnavailable), !strings.Contains(begun.Error(), "within a transaction"):
+		s.failed = err
+	default:
+		return err // the statement's own, and undone with it
+	}
+	return s.failed
 }
 
 // there checks that the path still names the open file. On most systems one may go on
