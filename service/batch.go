@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,6 +78,10 @@ type batch struct {
 	// with their common time; the bookkeeping goes on.
 	together context.Context
 	begun    time.Time
+
+	// blamed are those whose code has ended the database's transaction, and not just
+	// failed in it, with why: they are not run again.
+	blamed map[any]error
 
 	parts    map[event.Partition]*progress
 	counts   counts
@@ -166,11 +171,33 @@ func (b *batch) request(r *request) error {
 	ctx, cancel := b.limited(b.each)
 	defer cancel()
 	var broken error
-	r.err, broken = b.tx.Savepoint(b.ctx, func() error {
+	r.err, broken = b.apart(r, func() error {
 		return safely(func() error { return r.fn(ctx, b.tx) })
 	})
 	return broken
 }
+
+// apart runs fn in a savepoint. Where it ends the transaction all the same, whose it is
+// is remembered: in the next attempt it fails without being run.
+func (b *batch) apart(whose any, fn func() error) (failure, broken error) {
+	if err := b.blamed[whose]; err != nil {
+		return err, nil
+	}
+	failure, broken = b.tx.Savepoint(b.ctx, fn)
+	if store.Ended(broken) {
+		b.blamed[whose] = cmp.Or(failure, broken)
+	}
+	return failure, broken
+}
+
+// place and task are whose a savepoint is, where it is not a request's.
+type (
+	place struct {
+		event.Partition
+		offset int64
+	}
+	task struct{ kind, id string }
+)
 
 // progress returns the state of a partition in this transaction.
 func (b *batch) progress(p event.Partition) (*progress, error) {
@@ -340,7 +367,7 @@ func (b *batch) savepoint(binding *event.Binding[*store.Tx], m event.Received) (
 	ctx, cancel := b.limited(true)
 	defer cancel()
 	b.one[0] = m
-	return b.tx.Savepoint(b.ctx, func() error { return b.call(ctx, binding, b.one[:]) })
+	return b.apart(place{event.Partition{Topic: m.Topic, Number: m.Partition}, m.Offset}, func() error { return b.call(ctx, binding, b.one[:]) })
 }
 
 // call runs a handler. A panic is an error with its stack.

@@ -33,12 +33,17 @@ type ailing struct {
 
 func newAiling(t *testing.T, cfg service.Config) *ailing {
 	t.Helper()
+	return newAilingWith(t, cfg, picky(func(Made) error { return nil }))
+}
+
+func newAilingWith(t *testing.T, cfg service.Config, register func(*service.Service)) *ailing {
+	t.Helper()
 	onFiles(t)
 	a := &ailing{t: t, bus: cluster(t), path: filepath.Join(t.TempDir(), "data", "ailing.db"), log: &logged{}}
 	cfg.Logger, cfg.WriteTimeout = a.log.logger(), 500*time.Millisecond
-	a.Service, _ = start(t, a.bus, "ailing", filepath.Dir(a.path), cfg, picky(func(Made) error { return nil }))
+	a.Service, _ = start(t, a.bus, "ailing", filepath.Dir(a.path), cfg, register)
 	produce(t, a.bus, madeTopic, made("before", 0))
-	eventually(t, a.Service, "it works", func() bool { return rows(t, a.Service)["before0"] == 1 })
+	eventually(t, a.Service, "it works", func() bool { return len(rows(t, a.Service)) == 1 })
 	return a
 }
 
@@ -85,6 +90,21 @@ func (a *ailing) beside() *sql.Conn {
 	return conn
 }
 
+// fill fills the disk, as far as this database can see it.
+func (a *ailing) fill() (makeRoom func()) {
+	a.t.Helper()
+	other := a.beside()
+	a.exec(other, "PRAGMA busy_timeout = 5000")
+	a.exec(other, `CREATE TABLE filler (b BLOB)`)
+	a.exec(other, `INSERT INTO filler VALUES (zeroblob(2000000))`)
+	if err := a.Write(a.t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		return tx.QueryRow(ctx, `PRAGMA max_page_count = 1`).Scan(new(any)) // which takes it for the pages that there are
+	}); err != nil {
+		a.t.Fatal(err)
+	}
+	return func() { a.exec(other, `DELETE FROM filler`) }
+}
+
 func (a *ailing) exec(on *sql.Conn, query string) {
 	a.t.Helper()
 	if _, err := on.ExecContext(a.t.Context(), query); err != nil {
@@ -106,22 +126,11 @@ func TestDatabaseLocked(t *testing.T) {
 func TestDatabaseFull(t *testing.T) {
 	t.Parallel()
 	a := newAiling(t, quick)
-	write := func(query string) {
-		if err := a.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
-			return tx.QueryRow(ctx, query).Scan(new(any))
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	other := a.beside()
-	a.exec(other, "PRAGMA busy_timeout = 5000")
-	a.exec(other, `CREATE TABLE filler (b BLOB)`)
-	a.exec(other, `INSERT INTO filler VALUES (zeroblob(2000000))`)
-	write(`PRAGMA max_page_count = 1`) // which takes it for the pages that there are
+	makeRoom := a.fill()
 	const large = 900_000
 	produce(t, a.bus, madeTopic, foreign("large", "large", fmt.Sprintf(`{"id":%q,"n":1}`, strings.Repeat("x", large))))
 	a.ails("make room")
-	a.exec(other, `DELETE FROM filler`)
+	makeRoom()
 	eventually(t, a.Service, "the large one is done", func() bool { return rows(t, a.Service)[strings.Repeat("x", large)+"1"] == 1 })
 	if got := rows(t, a.Service); len(got) != 3 || got["during1"] != 1 {
 		t.Errorf("%d are done, want before0, the large one and during1, once", len(got))

@@ -138,7 +138,7 @@ func (b *batch) finish(j store.Job, value any, failure error) error {
 		}
 		return nil
 	}
-	err, broken := b.tx.Savepoint(b.ctx, done)
+	err, broken := b.apart(task{j.Kind, j.ID}, done)
 	if broken != nil || err == nil {
 		return broken
 	}

@@ -15,9 +15,10 @@ import (
 // succeeded or cannot. Where a handler fails, all is handled one by one.
 func (l *loop) transact(ctx context.Context, in *inputs) error {
 	defer l.busy.Store(0)
-	each := in.each
+	each, late, blamed := in.each, false, map[any]error{}
 	for attempt, conflicts := 0, 0; ; {
-		err := l.attempt(ctx, in, each)
+		known := len(blamed)
+		err := l.attempt(ctx, in, each, blamed)
 		switch {
 		case err == nil:
 			return nil
@@ -33,9 +34,9 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 				return context.Cause(ctx)
 			}
 			continue
-		case (errors.Is(err, errHandler) || store.Late(err)) && !errors.Is(err, store.ErrUnavailable) && !each:
+		case alone(err) && !each, store.Late(err) && !late, len(blamed) > known:
 			l.s.log.Debug("handling one by one", "error", err)
-			each = true
+			each, late = each || len(blamed) == known, late || store.Late(err)
 			continue
 		case errors.Is(err, store.ErrFenced):
 			if err := l.refenced(ctx, err); err != nil {
@@ -53,6 +54,12 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 		}
 		attempt++
 	}
+}
+
+// alone reports whether an error is of one of those that share a transaction, which
+// is to be found by handling them one by one.
+func alone(err error) bool {
+	return !errors.Is(err, store.ErrUnavailable) && (errors.Is(err, errHandler) || store.Late(err) || store.Ended(err))
 }
 
 // refenced looks at why a transaction was fenced. If the lane is still held, a
@@ -79,8 +86,8 @@ func (in *inputs) answer(err error) {
 	}
 }
 
-// attempt is one try at a transaction.
-func (l *loop) attempt(ctx context.Context, in *inputs, each bool) error {
+// attempt is one try at a transaction. It adds to blamed who has ended it.
+func (l *loop) attempt(ctx context.Context, in *inputs, each bool, blamed map[any]error) error {
 	if err := l.s.fault(BeforeBegin); err != nil {
 		return err
 	}
@@ -97,7 +104,7 @@ func (l *loop) attempt(ctx context.Context, in *inputs, each bool) error {
 	defer tx.Rollback()
 	together, cancel := context.WithTimeout(ctx, l.s.cfg.HandlerTimeout)
 	defer cancel()
-	b := &batch{l: l, tx: tx, ctx: ctx, together: together, begun: time.Now(), each: each, parts: map[event.Partition]*progress{}}
+	b := &batch{l: l, tx: tx, ctx: ctx, together: together, begun: time.Now(), each: each, blamed: blamed, parts: map[event.Partition]*progress{}}
 	if err := b.run(in); err != nil {
 		return cmp.Or(tx.Again(), err)
 	}
