@@ -15,7 +15,12 @@ import (
 type Producer struct {
 	client     *kgo.Client
 	identified atomic.Bool
+	room       chan struct{} // holds one for each record that is not answered
 }
+
+// mostBuffered is how many records a producer takes before Send waits. The client
+// itself takes more, since waiting for it cannot be ended.
+const mostBuffered = 50_000
 
 // Producer makes a producer. Its records are acknowledged by all in-sync replicas,
 // and it repeats by itself what can be repeated without harm (idempotent
@@ -25,23 +30,33 @@ func (b *Bus) Producer(id string) (*Producer, error) {
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(0),
-		kgo.MaxBufferedRecords(100_000),
+		kgo.MaxBufferedRecords(2*mostBuffered),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("make producer %s: %w", id, err)
 	}
-	return &Producer{client: client}, nil
+	return &Producer{client: client, room: make(chan struct{}, mostBuffered)}, nil
 }
 
-// Send hands a record over. done is called once, when the record is acknowledged or has
-// failed for good; it must not block. It is called from another goroutine, or, where the
-// record could not be handed over, before Send returns. The first Send waits for an
-// answer of the cluster, or until ctx ends.
+// Send hands a record over. The first Send waits for an answer of the cluster, and each
+// while 50,000 records are not answered; if ctx ends meanwhile, the record has failed.
+// done is called once, from another goroutine or from this one, when the record is
+// acknowledged or has failed for good; it must not block.
 func (p *Producer) Send(ctx context.Context, to event.Partition, r event.Record, done func(offset int64, err error)) {
 	if err := p.identify(ctx); err != nil {
 		done(0, err)
 		return
+	}
+	select {
+	case p.room <- struct{}{}:
+	default:
+		select {
+		case p.room <- struct{}{}:
+		case <-ctx.Done():
+			done(0, fmt.Errorf("send to %s: %w", to, context.Cause(ctx)))
+			return
+		}
 	}
 	headers := make([]kgo.RecordHeader, len(r.Headers))
 	for i, h := range r.Headers {
@@ -50,7 +65,10 @@ func (p *Producer) Send(ctx context.Context, to event.Partition, r event.Record,
 	record := &kgo.Record{Topic: to.Topic, Partition: to.Number, Key: r.Key, Value: r.Value, Headers: headers}
 	// The client tries a record whose context has ended, but which may have been
 	// written, again and again without a pause. It ends with the producer instead.
-	p.client.Produce(context.WithoutCancel(ctx), record, func(r *kgo.Record, err error) { done(r.Offset, err) })
+	p.client.Produce(context.WithoutCancel(ctx), record, func(r *kgo.Record, err error) {
+		<-p.room
+		done(r.Offset, err)
+	})
 }
 
 // identify makes sure that the client has its producer id before it has records. A client
@@ -80,5 +98,5 @@ func (p *Producer) Close() { p.client.Close() }
 // Closed reports whether a send failed because the producer was closed or its
 // context ended: the record may or may not have been written.
 func Closed(err error) bool {
-	return errors.Is(err, kgo.ErrClientClosed) || errors.Is(err, context.Canceled)
+	return errors.Is(err, kgo.ErrClientClosed) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
