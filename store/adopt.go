@@ -10,8 +10,8 @@ import (
 // AdoptLane looks for a lane whose holder is gone: it has not been heard of for
 // [LeaseTime], or only at a time that is still to come, or has given the lane up with
 // things left to do. Its holder is fenced, its jobs and timers are this store's from
-// then on, and what it has left unsent is returned, oldest first, to be sent under the lane's name. Until that is
-// done, call [Store.KeepLane] several times in LeaseTime. The lane is nil if there
+// then on, and what it has left unsent is returned, as by [Store.TakeLane], to be
+// sent under the lane's name. Until that is done, call [Store.KeepLane] several times in LeaseTime. The lane is nil if there
 // is none; if nothing is unsent, it is free for others already.
 func (s *Store) AdoptLane(ctx context.Context) (lane *Lane, unsent []Batch, err error) {
 	if s.lane == nil || !s.shared {
@@ -31,7 +31,8 @@ func (s *Store) AdoptLane(ctx context.Context) (lane *Lane, unsent []Batch, err 
 		if err != nil {
 			return err
 		}
-		unsent, err = s.unsent(ctx, tx, lane)
+		lane.left = lane.batch
+		unsent, err = lane.unsent(ctx, tx, 0)
 		if err != nil || len(unsent) > 0 {
 			return err
 		}

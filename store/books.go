@@ -70,6 +70,9 @@ func (tx *Tx) see(ctx context.Context, seen []Seen) error {
 	if len(seen) == 0 {
 		return nil
 	}
+	if !tx.s.db.dialect().bulk {
+		return tx.seeEach(ctx, seen)
+	}
 	var topics, lanes []string
 	var parts []int32
 	var seqs []int64
@@ -99,7 +102,11 @@ func (tx *Tx) advanceEach(ctx context.Context, b Books) error {
 			return fmt.Errorf("%w: position of %s is no longer %d", ErrFenced, a.Partition, a.From)
 		}
 	}
-	for _, w := range b.Seen {
+	return tx.see(ctx, b.Seen)
+}
+
+func (tx *Tx) seeEach(ctx context.Context, seen []Seen) error {
+	for _, w := range seen {
 		if err := tx.Exec(ctx, `INSERT INTO tutti_seen (topic, part, lane, seq) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (topic, part, lane) DO UPDATE SET seq = excluded.seq`, w.Topic, w.Number, plain(w.Lane), w.Seq); err != nil {
 			return fmt.Errorf("store lane %s seen in %s: %w", w.Lane, w.Partition, err)

@@ -21,6 +21,7 @@ type Lane struct {
 	epoch   int64
 	ids     int64        // of the last message
 	batch   int64        // of the last row
+	left    int64        // of the last row of its last holder
 	commits int64        // by its holders: tells whether one has succeeded
 	swept   atomic.Int64 // rows up to this one are deleted
 	seqs    map[event.Partition]int64
@@ -31,7 +32,8 @@ type Lane struct {
 const LeaseTime = 15 * time.Second
 
 // TakeLane takes the lowest lane that is free, or makes one, and returns the
-// batches that its last holder left unsent, oldest first. A lane is free if
+// batches that its last holder left unsent, oldest first: a page of them, and
+// [Store.Unsent] reads on behind it. A lane is free if
 // nobody holds it: with a database of one process, that is every lane; with a
 // shared one, those not heard of for [LeaseTime], and on PostgreSQL those whose
 // holder's connection is gone. A store holds one lane: if it has one, TakeLane
@@ -47,7 +49,8 @@ func (s *Store) TakeLane(ctx context.Context) (*Lane, []Batch, error) {
 			return nil, nil, fmt.Errorf("take a lane of %s: %w", s.name, err)
 		}
 	}
-	unsent, err := s.unsent(ctx, s.Reader(), lane)
+	lane.left = lane.batch
+	unsent, err := lane.unsent(ctx, s.Reader(), 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,7 +157,35 @@ func (tx *Tx) freeLane(ctx context.Context, l *Lane, now int64) (bool, error) {
 	return false, nil
 }
 
-func (s *Store) unsent(ctx context.Context, q Querier, l *Lane) ([]Batch, error) {
+// pageSize is how many bytes of the outbox are read at once, unless one batch is larger.
+const pageSize = 8 << 20
+
+// Left reports whether the last holder of a lane has left more than the batches up to
+// one.
+func (l *Lane) Left(batch int64) bool { return batch < l.left }
+
+// Unsent returns the next batches, after one, that the last holder of a lane left
+// unsent, oldest first.
+func (s *Store) Unsent(ctx context.Context, l *Lane, after int64) ([]Batch, error) {
+	return l.unsent(ctx, s.Reader(), after)
+}
+
+func (l *Lane) unsent(ctx context.Context, q Querier, after int64) ([]Batch, error) {
+	last, size := after, int64(0)
+	sizes, err := Collect(ctx, q, func(r Rows) (v [2]int64, err error) { return v, r.Scan(&v[0], &v[1]) },
+		`SELECT batch, OCTET_LENGTH(events) FROM tutti_outbox WHERE lane = $1 AND batch > $2 AND batch <= $3 ORDER BY batch LIMIT 1000`, l.Number, after, l.left)
+	if err != nil {
+		return nil, fmt.Errorf("read the outbox of lane %s: %w", l.Name, err)
+	}
+	for _, v := range sizes {
+		if size += v[1]; size > pageSize && last > after {
+			break
+		}
+		last = v[0]
+	}
+	if last == after {
+		return nil, nil
+	}
 	batches, err := Collect(ctx, q, func(r Rows) (Batch, error) {
 		var b Batch
 		var blob []byte
@@ -166,7 +197,7 @@ func (s *Store) unsent(ctx context.Context, q Querier, l *Lane) ([]Batch, error)
 			return b, fmt.Errorf("batch %d: %w", b.Number, err)
 		}
 		return b, nil
-	}, `SELECT batch, events FROM tutti_outbox WHERE lane = $1 ORDER BY batch`, l.Number)
+	}, `SELECT batch, events FROM tutti_outbox WHERE lane = $1 AND batch > $2 AND batch <= $3 ORDER BY batch`, l.Number, after, last)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox of lane %s: %w", l.Name, err)
 	}

@@ -44,6 +44,8 @@ var schema = []string{
 		attempts INTEGER NOT NULL, args {blob} NOT NULL, cause TEXT NOT NULL, error TEXT NOT NULL, PRIMARY KEY (kind, id)) /* sqlite: WITHOUT ROWID */`,
 	// Most jobs run as soon as they are there, and never come into this index.
 	`CREATE INDEX tutti_job_due ON tutti_job (lane, due) WHERE state = 'waiting'`,
+	`CREATE TABLE tutti_gap (topic TEXT NOT NULL, part INTEGER NOT NULL, lane TEXT NOT NULL, last BIGINT NOT NULL, seq BIGINT NOT NULL,
+		pos BIGINT NOT NULL, since BIGINT NOT NULL, PRIMARY KEY (topic, part, lane)) /* sqlite: WITHOUT ROWID */`,
 }
 
 const frameworkOwner = "tutti"

@@ -103,9 +103,9 @@ func (s *Store) Numbered(ctx context.Context) (map[LanePartition]int64, error) {
 	return out, rows.Err()
 }
 
-// Unsent counts the messages in the outbox, by the lane and partition that they are
-// numbered in. Some of them may have been sent.
-func (s *Store) Unsent(ctx context.Context) (map[LanePartition]int64, error) {
+// CountUnsent counts the messages in the outbox, by the lane and partition that they
+// are numbered in. Some of them may have been sent.
+func (s *Store) CountUnsent(ctx context.Context) (map[LanePartition]int64, error) {
 	out := map[LanePartition]int64{}
 	err := s.eachUnsent(ctx, func(lane int64, e Sendable) { out[LanePartition{s.laneName(lane), e.Partition}]++ })
 	return out, err

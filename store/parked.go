@@ -147,11 +147,38 @@ func (s *Store) ParkedKeys(ctx context.Context, p event.Partition) (map[string]i
 	return out, rows.Err()
 }
 
+// Owned says which partitions are an instance's where several share a database. What
+// belongs to topics that none of them reads any more is everyone's.
+type Owned struct {
+	Partitions []event.Partition
+	Read       []string // topics
+}
+
+// where returns a condition of SQL, its arguments beginning after those that there are.
+func (o *Owned) where(args []any) (string, []any) {
+	if o == nil {
+		return "", args
+	}
+	var or []string
+	for _, p := range o.Partitions {
+		args = append(args, p.Topic, p.Number)
+		or = append(or, fmt.Sprintf("topic = $%d AND part = $%d", len(args)-1, len(args)))
+	}
+	foreign := "1 = 1"
+	for _, topic := range o.Read {
+		args = append(args, topic)
+		foreign += fmt.Sprintf(" AND topic <> $%d", len(args))
+	}
+	return " AND (" + strings.Join(append(or, foreign), " OR ") + ")", args
+}
+
 // DueParked returns the records to retry that are due at now, at most limit of
-// them, and when the first of the others will be due (zero if there is none). It
-// leaves out headers and bodies, which may be large: see [Tx.ToRetry].
-func (s *Store) DueParked(ctx context.Context, now time.Time, limit int) ([]Parked, time.Time, error) {
-	all, err := Collect(ctx, s.Reader(), scanDue, `SELECT topic, part, pos, msgkey, due, error FROM tutti_parked WHERE state = 'retry' ORDER BY due LIMIT $1`, limit+1)
+// them, and when the first of the others will be due (zero if there is none): those in
+// partitions that are owned, or all if owned is nil. It leaves out headers and bodies,
+// which may be large: see [Tx.ToRetry].
+func (s *Store) DueParked(ctx context.Context, now time.Time, limit int, owned *Owned) ([]Parked, time.Time, error) {
+	where, args := owned.where([]any{limit + 1})
+	all, err := Collect(ctx, s.Reader(), scanDue, `SELECT topic, part, pos, msgkey, due, error FROM tutti_parked WHERE state = 'retry'`+where+` ORDER BY due LIMIT $1`, args...)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("read parked records that are due: %w", err)
 	}

@@ -76,6 +76,9 @@ func (tx *Tx) ResetPosition(ctx context.Context, p event.Partition, next int64) 
 	if err := tx.Exec(ctx, `DELETE FROM tutti_seen WHERE topic = $1 AND part = $2`, p.Topic, p.Number); err != nil {
 		return fmt.Errorf("reset %s: %w", p, err)
 	}
+	if err := tx.Exec(ctx, `DELETE FROM tutti_gap WHERE topic = $1 AND part = $2`, p.Topic, p.Number); err != nil {
+		return fmt.Errorf("reset %s: %w", p, err)
+	}
 	// Origin -1: the beginning of the lanes' numbering may be gone.
 	if err := tx.Exec(ctx, `INSERT INTO tutti_position (topic, part, next, origin) VALUES ($1, $2, $3, -1)
 		ON CONFLICT (topic, part) DO UPDATE SET next = excluded.next, origin = excluded.origin`, p.Topic, p.Number, next); err != nil {

@@ -72,7 +72,7 @@ func TestConformance(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, string){
 			"positions fence": testFence, "outbox": testOutbox, "lanes": testLanes, "savepoints": testSavepoints, "jobs": testJobs,
 			"parked": testParked, "migrations": testMigrations, "identity": testIdentity, "foreign": testForeign, "limits": testLimits,
-			"failures swallowed": testSwallowed, "constraints deferred": testDeferred,
+			"failures swallowed": testSwallowed, "pages": testPages, "gaps": testGaps, "constraints deferred": testDeferred,
 		} {
 			t.Run(kind+"/"+name, func(t *testing.T) { test(t, dsn(t)) })
 		}
@@ -148,6 +148,58 @@ func testOutbox(t *testing.T, dsn string) {
 	third, err := commit(t, s, store.Books{}, func(tx *store.Tx) { _ = tx.Append(message("a")) })
 	if err != nil || third.Events[0].Seq != 4 {
 		t.Errorf("numbering goes on at %v, %v, want 4", third.Events, err)
+	}
+}
+
+// testPages: what was left unsent is read as far as there is room for it.
+func testPages(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const batches = 25
+	for range batches {
+		if _, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+			if err := tx.Append(event.Outgoing{Contract: made, Key: "k", Data: make([]byte, event.MaxData)}); err != nil {
+				t.Fatal(err)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	cfg := config()
+	cfg.Shared = false
+	s = open(t, dsn, cfg)
+	lane, page, err := s.TakeLane(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := commit(t, s, store.Books{}, func(tx *store.Tx) { _ = tx.Append(message("k")) }); err != nil {
+		t.Fatal(err)
+	}
+	last, pages := int64(0), 0
+	for ; len(page) > 0; pages++ {
+		size := 0
+		for _, b := range page {
+			if b.Number != last+1 || len(b.Events) != 1 {
+				t.Fatalf("batch %d with %d events follows batch %d", b.Number, len(b.Events), last)
+			}
+			last = b.Number
+			size += len(b.Events[0].Record.Value)
+		}
+		if size > 9<<20 {
+			t.Errorf("a page has %d bytes", size)
+		}
+		if more := lane.Left(last); more != (last < batches) {
+			t.Errorf("Left(%d) = %v", last, more)
+		}
+		if page, err = s.Unsent(t.Context(), lane, last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if last != batches || pages < 2 {
+		t.Errorf("%d pages up to batch %d, want several, up to %d: what is committed since is sent from memory", pages, last, batches)
 	}
 }
 
@@ -280,7 +332,7 @@ func testSwallowed(t *testing.T, dsn string) {
 		if e != nil {
 			t.Fatal(e)
 		}
-		unsent, e := s.Unsent(t.Context())
+		unsent, e := s.CountUnsent(t.Context())
 		if e != nil {
 			t.Fatal(e)
 		}
@@ -433,9 +485,18 @@ func testParked(t *testing.T, dsn string) {
 	fails(func(tx *store.Tx) error { return tx.Discard(t.Context(), p, 4, []byte("b")) })
 	update(t, s, func(tx *store.Tx) error { return tx.Edit(t.Context(), p, 3, []byte("new")) })
 	update(t, s, func(tx *store.Tx) error { return tx.Discard(t.Context(), p, 3, []byte("a")) })
-	due, _, err := s.DueParked(t.Context(), time.Now(), 10)
+	due, _, err := s.DueParked(t.Context(), time.Now(), 10, nil)
 	if err != nil || len(due) != 2 || due[1].Offset != 5 {
 		t.Errorf("DueParked() = %+v, %v, want 4, and 5 that waited behind the discarded 3", due, err)
+	}
+	for _, c := range []struct {
+		owned store.Owned
+		want  int
+	}{{store.Owned{Read: []string{"x"}}, 0}, {store.Owned{Partitions: []event.Partition{p}, Read: []string{"x"}}, 1},
+		{store.Owned{Partitions: []event.Partition{{Topic: "x", Number: 1}}, Read: []string{"y", "x"}}, 0}, {store.Owned{Read: []string{"y"}}, 1}} {
+		if due, _, err := s.DueParked(t.Context(), time.Now(), 1, &c.owned); err != nil || len(due) != c.want {
+			t.Errorf("DueParked() of %+v has %d, %v, want %d", c.owned, len(due), err, c.want)
+		}
 	}
 	update(t, s, func(tx *store.Tx) error {
 		r, err := tx.ToRetry(t.Context(), p, 4)
@@ -490,6 +551,58 @@ func testIdentity(t *testing.T, dsn string) {
 	}
 	if err := s.Reincarnate(t.Context()); err != nil || s.Name() == name {
 		t.Errorf("Reincarnate() leaves the name %s, %v", s.Name(), err)
+	}
+}
+
+func testGaps(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p := event.Partition{Topic: "x", Number: 1}
+	gap := func(lane string, last, seq, offset int64) store.Gap {
+		return store.Gap{Partition: p, Lane: lane, Last: last, Seq: seq, Offset: offset, Since: time.UnixMilli(5).UTC()}
+	}
+	a, b, c, d := gap("a", 3, 5, 10), gap("b", 0, 2, 11), gap("c", 7, 9, 2), gap("d", 1, 3, 13)
+	if _, err := commit(t, s, store.Books{
+		Advance: []store.Advance{{Partition: p, From: 0, To: 20, New: true}}, Opened: []store.Gap{a, b, c, d},
+		Seen: []store.Seen{{Partition: p, Lane: "a", Seq: 3}, {Partition: p, Lane: "c", Seq: 7}, {Partition: p, Lane: "d", Seq: 1}, {Partition: p, Lane: "other", Seq: 6}},
+	}, nothing); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := commit(t, s, store.Books{Closed: []store.Gap{d, c}, Opened: []store.Gap{c}}, nothing); err != nil { // found, and missing again
+		t.Fatal(err)
+	}
+	if got, err := s.GapsIn(t.Context(), p); err != nil || len(got) != 3 || got["a"] != a || got["c"] != c {
+		t.Errorf("GapsIn() = %v, %v, want those of a, b and c", got, err)
+	}
+	update(t, s, func(tx *store.Tx) error {
+		for _, g := range []store.Gap{a, b} {
+			if next, err := tx.GoBack(t.Context(), g, 5); err != nil || next != g.Offset {
+				t.Errorf("GoBack() of lane %s = %d, %v", g.Lane, next, err)
+			}
+		}
+		return nil
+	})
+	positions, err := s.Positions(t.Context())
+	seen, e := s.SeenIn(t.Context(), p)
+	if err != nil || e != nil || positions[p] != (store.Position{Next: 10}) || seen["a"] != 4 || seen["b"] != 1 || seen["other"] != 6 || seen["c"] != 7 {
+		t.Errorf("after going back: %v and %v, %v, want offset 10, and a and b at the number before the one there", positions, seen, errors.Join(err, e))
+	}
+	update(t, s, func(tx *store.Tx) error {
+		next, err := tx.GoBack(t.Context(), c, 5)
+		if next != 5 {
+			t.Errorf("GoBack() = %d, want where the log begins, 5", next)
+		}
+		return err
+	})
+	positions, err = s.Positions(t.Context())
+	seen, e = s.SeenIn(t.Context(), p)
+	if _, known := seen["c"]; err != nil || e != nil || known || positions[p] != (store.Position{Next: 5, Origin: -1}) {
+		t.Errorf("after going back behind what the log holds: %v and %v, %v, want offset 5, and nothing known of c", positions, seen, errors.Join(err, e))
+	}
+	if open, err := s.Gaps(t.Context()); err != nil || len(open) != 0 {
+		t.Errorf("Gaps() = %v, %v, want none", open, err)
 	}
 }
 

@@ -236,6 +236,8 @@ type Books struct {
 	Advance []Advance
 	// Seen raises the highest sequence numbers seen.
 	Seen []Seen
+	// Closed and Opened change what is known to be missing, in this order.
+	Closed, Opened []Gap
 	// Sent is the last batch of the outbox that Kafka has acknowledged with all
 	// before it: these are deleted.
 	Sent int64
@@ -286,6 +288,9 @@ func (tx *Tx) Commit(ctx context.Context, b Books) (Committed, error) {
 // current once the commit has succeeded.
 func (tx *Tx) write(ctx context.Context, b Books) (c Committed, keep func(), err error) {
 	if err := tx.advance(ctx, b); err != nil {
+		return c, nil, err
+	}
+	if err := tx.storeGaps(ctx, b); err != nil {
 		return c, nil, err
 	}
 	return tx.appendOutbox(ctx, b.Sent)
