@@ -90,3 +90,33 @@ func TestLongOutageAdoptsNobody(t *testing.T) {
 		w.Quiet() // and neither has ended
 	})
 }
+
+// TestWritesDoNotWaitForTheTurn: an instance that has taken over partitions waits with
+// their records until the others' events are sent, and with nothing else.
+func TestWritesDoNotWaitForTheTurn(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		both := func(s *service.Service) {
+			writer(s)
+			reader(s)
+		}
+		w.Start("reader", both, service.Config{Shared: true})
+		w.Quiet()
+		w.Cut("reader")
+		publish(w.T(), w.Service("reader"), Made{"k", 0}) // it stays in its outbox
+		w.Publish(Made{"k", 1})
+		w.Start("reader.b", both, service.Config{Shared: true})
+		for n := range 40 { // the other is given up by Kafka, and lives
+			begin := time.Now()
+			publish(w.T(), w.Service("reader.b"), Made{"other", 100 + n})
+			if d := time.Since(begin); d > time.Second {
+				t.Errorf("a write took %v", d)
+			}
+			w.Sleep(time.Second)
+		}
+		w.Heal("reader")
+		w.Quiet()
+		if got := got(w); len(got) != 42 {
+			t.Errorf("%d are handled, want 42: %v", len(got), got)
+		}
+	})
+}

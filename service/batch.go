@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -57,7 +58,34 @@ type inputs struct {
 	completions []completion
 	due         []store.Job
 	parked      []store.Parked
-	each        bool // one by one from the start: it is the rest of such a batch
+	each        bool    // one by one from the start: it is the rest of such a batch
+	later       *inputs // for other transactions; nil: nothing
+}
+
+// postpone leaves more for another transaction, before what was left for it already.
+func (in *inputs) postpone(more inputs) {
+	if in.later == nil {
+		in.later = &inputs{}
+	}
+	in.later.requests = slices.Concat(more.requests, in.later.requests)
+	in.later.deliveries = slices.Concat(more.deliveries, in.later.deliveries)
+	in.later.completions = slices.Concat(more.completions, in.later.completions)
+}
+
+// halve leaves one half for another transaction, of each kind.
+func (in *inputs) halve() {
+	var more inputs
+	in.requests, more.requests = halves(in.requests)
+	in.deliveries, more.deliveries = halves(in.deliveries)
+	in.completions, more.completions = halves(in.completions)
+	in.due, _ = halves(in.due) // these are in the table
+	in.parked, _ = halves(in.parked)
+	in.postpone(more)
+}
+
+func halves[T any](all []T) (first, second []T) {
+	n := (len(all) + 1) / 2
+	return all[:n:n], all[n:]
 }
 
 func (in *inputs) empty() bool {
@@ -285,6 +313,7 @@ func (b *batch) admit(d *delivery) (bool, error) {
 			return false, nil
 		case v == gap && b.l.s.cfg.guards.gaps:
 			b.counts.Gap++
+			g.miss(d, b.tx.Now())
 			b.l.noticeGap(d)
 			return false, nil
 		}

@@ -97,6 +97,84 @@ func TestBrokerDown(t *testing.T) {
 	}
 }
 
+// TestStopWithMuchUnsent: a stop comes to its end although more is unsent than the
+// client takes, and no broker answers.
+func TestStopWithMuchUnsent(t *testing.T) {
+	t.Parallel()
+	broker, err := kafka.Embed(kafka.BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bus.Close)
+	s := service.New("full", bus, service.Config{Database: filepath.Join(t.TempDir(), "full.db"), Unsynced: true, Drain: time.Second, WriteTimeout: time.Minute})
+	event.Publishes[Made](s)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	<-s.Ready()
+	write := func(from, to int) {
+		t.Helper()
+		if err := s.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			for n := from; n < to; n++ {
+				if err := event.Publish(ctx, tx, Made{"k", n}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(0, 1)
+	eventually(t, s, "it is sent", func() bool { return s.Status().Unsent == 0 })
+	if err := broker.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(1, 110_000)
+	time.Sleep(time.Second) // the client takes what it can
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it has not stopped after a minute")
+	}
+}
+
+// TestLogCutWhileWritten takes the end of a log away under a running sender: it ends and
+// says so, and so does each start after that.
+func TestLogCutWhileWritten(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("writer", writer)
+		write(w, "writer", 0, 5)
+		w.Quiet()
+		w.Sleep(3 * time.Second) // until Kafka is told how far it is
+		if err := w.Broker().Recreate(madeTopic.Name); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 10 { // more than there were
+			if w.Running("writer") {
+				_ = w.Service("writer").Write(w.T().Context(), func(ctx context.Context, tx *store.Tx) error { return event.Publish(ctx, tx, Made{"k", 5 + n}) })
+			}
+		}
+		const says = "the log has lost what it had acknowledged"
+		if err := w.AwaitEnd("writer"); !errors.Is(err, service.ErrMismatch) || !strings.Contains(err.Error(), says) {
+			t.Errorf("Run() = %v, want ErrMismatch that says: %s", err, says)
+		}
+		for range 2 {
+			if err := w.TryStart("writer", writer); !errors.Is(err, service.ErrMismatch) || !strings.Contains(err.Error(), "the log was cut") {
+				t.Errorf("Run() after that = %v, want ErrMismatch", err)
+			}
+		}
+	})
+}
+
 // TestLogTruncatedUnderway deletes what a running service has not read: it ends, and
 // says so, rather than to go on behind the loss.
 func TestLogTruncatedUnderway(t *testing.T) {

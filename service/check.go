@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,7 +67,11 @@ func (r *running) check(ctx context.Context) error {
 		return err
 	}
 	faults = append(faults, backwards...)
-	if len(faults) == 0 {
+	gaps, err := r.db.Gaps(ctx)
+	if err != nil {
+		return err
+	}
+	if len(faults) == 0 && (len(gaps) == 0 || s.cfg.Recover == Refuse) {
 		return nil
 	}
 	if s.cfg.Recover == Refuse {
@@ -74,20 +79,31 @@ func (r *running) check(ctx context.Context) error {
 			"what it has forgotten is handled again) or %q (go on from what the log and its offsets say; what is between is left out)",
 			ErrMismatch, errors.Join(faults...), Rewind, Skip)
 	}
+	gaps = slices.DeleteFunc(gaps, func(g store.Gap) bool { _, reset := resets[g.Partition]; return reset })
+	for _, g := range gaps {
+		faults = append(faults, fmt.Errorf("%s: %s of lane %s are missing", g.Partition, theNumbers(g), g.Lane))
+	}
 	s.log.Warn("recovering although database and log do not fit", "how", string(s.cfg.Recover), "why", errors.Join(faults...))
-	if err := r.db.Reincarnate(ctx); err != nil {
+	if len(faults) > len(gaps) {
+		err = r.db.Reincarnate(ctx)
+	} else { // the numbers of this service are sound
+		err = r.db.Unused(ctx)
+	}
+	if err != nil {
 		return err
 	}
+	back := map[event.Partition]int64{}
 	if err := r.db.Update(ctx, func(tx *store.Tx) error {
 		for p, next := range resets {
 			if err := tx.ResetPosition(ctx, p, next); err != nil {
 				return err
 			}
 		}
-		return nil
+		return s.overGaps(ctx, tx, gaps, func(p event.Partition) int64 { return read[p].Start }, back)
 	}); err != nil {
 		return err
 	}
+	maps.Copy(resets, back)
 	return r.renote(ctx, resets, stale)
 }
 
@@ -164,7 +180,7 @@ func (r *running) checkSent(ctx context.Context) (faults []error, stale map[even
 	var numbered, unsent map[store.LanePartition]int64
 	sent, err := r.around(ctx, r.s.sentGroup(), r.s.published(), func() (err error) {
 		if numbered, err = r.db.Numbered(ctx); err == nil {
-			unsent, err = r.db.Unsent(ctx)
+			unsent, err = r.db.CountUnsent(ctx)
 		}
 		return err
 	})
@@ -177,7 +193,8 @@ func (r *running) checkSent(ctx context.Context) (faults []error, stale map[even
 	}
 	stale = map[event.Partition]kafka.Mark{}
 	for p, b := range sent {
-		if b.Committed > b.End {
+		note, lost := strings.CutSuffix(b.Metadata, cutMark)
+		if b.Committed > b.End || lost {
 			stale[p] = kafka.Mark{Offset: b.End}
 		}
 		if written[p] > b.End {
@@ -187,10 +204,13 @@ func (r *running) checkSent(ctx context.Context) (faults []error, stale map[even
 		if b.Committed < 0 {
 			continue
 		}
-		if b.Committed > b.End {
+		switch {
+		case lost:
+			faults = append(faults, fmt.Errorf("%s: this service had sent events up to %d, and then later ones were before that: the log was cut, or its topic made anew", p, b.Committed))
+		case b.Committed > b.End:
 			faults = append(faults, fmt.Errorf("%s: this service had sent events up to %d, but the log ends at %d: the log was cut, or its topic made anew", p, b.Committed, b.End))
 		}
-		lane, number, ok := strings.Cut(b.Metadata, " ")
+		lane, number, ok := strings.Cut(note, " ")
 		seq, err := strconv.ParseInt(number, 10, 64)
 		if !ok || err != nil || !strings.HasPrefix(lane, r.db.Name()+".") {
 			continue // of another incarnation: its numbers are not ours

@@ -91,3 +91,17 @@ func FailSends(s *Service, fail func(seq int64) (landed bool, err error)) {
 func Jittered(base, limit time.Duration, n int) time.Duration {
 	return newJitter(0).before(n, base, limit)
 }
+
+// Conflicts makes transactions that handle so many records get in the way of another's.
+func Conflicts(s *Service, conflict func(records int64) bool) {
+	s.cfg.hooks.commit = func(_ context.Context, _ *store.Tx, books *store.Books) error {
+		var n int64
+		for _, a := range books.Advance {
+			n += a.To - a.From
+		}
+		if conflict(n) {
+			return store.ErrConflict
+		}
+		return nil
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
+	"github.com/tutti-go/tutti/tuttitest"
 )
 
 const (
@@ -115,6 +117,70 @@ func TestLargePoison(t *testing.T) {
 	if n := log.buf.Len(); n > 300_000 {
 		t.Errorf("%d bytes are logged, want few", n)
 	}
+}
+
+// bulky is an event as large as they come.
+func bulky(n int) Bulky { return Bulky{"k", n, strings.Repeat("x", event.MaxData-100)} }
+
+// Bulky takes the place of Made.
+type Bulky struct {
+	ID   string `json:"id"`
+	N    int    `json:"n"`
+	More string `json:"more"`
+}
+
+func (Bulky) Contract() event.Contract { return Made{}.Contract() }
+func (m Bulky) Key() string            { return m.ID }
+
+func bulkyWriter(s *service.Service) { event.Publishes[Bulky](s) }
+
+// TestUnsentBytes: what waits for Kafka is bounded by its size as well.
+func TestUnsentBytes(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("writer", bulkyWriter, service.Config{UnsentBytes: 5 * mega})
+		w.Start("reader", reader)
+		w.Cut("writer")
+		taken := 0
+		for ; taken < 100; taken++ {
+			if w.Service("writer").Write(w.T().Context(), func(ctx context.Context, tx *store.Tx) error { return event.Publish(ctx, tx, bulky(taken)) }) != nil {
+				break
+			}
+		}
+		if taken < 4 || taken > 8 {
+			t.Errorf("%d events of 0.9 MB are taken while Kafka is away, want about as many as 5 MB hold", taken)
+		}
+		w.Heal("writer")
+		w.Quiet()
+		if got, want := got(w), numbers(0, len(got(w))); !slices.Equal(got, want) || len(got) < taken {
+			t.Errorf("handled %v, want %d or more, in order", got, taken)
+		}
+	})
+}
+
+// TestMuchLeftUnsent: what an instance has left unsent is sent in order, and before
+// what comes after the start, although it is not read at once.
+func TestMuchLeftUnsent(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("writer", bulkyWriter)
+		w.Start("reader", reader)
+		w.Cut("writer")
+		for n := range 25 {
+			publish(w.T(), w.Service("writer"), bulky(n))
+		}
+		w.Crash("writer")
+		w.Restart("writer")
+		for n := range 5 {
+			publish(w.T(), w.Service("writer"), bulky(25+n))
+		}
+		w.Broker().FailSends(madeTopic.Name, kafka.Invalid, 1)
+		w.Quiet()
+		if got, want := got(w), numbers(0, 30); !slices.Equal(got, want) {
+			t.Errorf("handled %v, want %v", got, want)
+		}
+		if st := w.Service("writer").Status(); st.Unsent != 0 {
+			t.Errorf("%d events are unsent in the end", st.Unsent)
+		}
+	})
 }
 
 // TestSlowConsumer: however much waits behind a slow handler, it waits in the log.

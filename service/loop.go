@@ -46,6 +46,7 @@ type loop struct {
 	held       []delivery // nobody here wants them; handled with what comes next
 	holding    time.Time  // since when
 	counted    time.Time  // when parked records were counted because they were too many
+	turn       *turn      // what other instances are to send first; nil: nothing
 
 	mu       sync.Mutex
 	first    map[event.Partition]int64 // where partitions without a position begin
@@ -53,6 +54,7 @@ type loop struct {
 	assigned map[event.Partition]bool  // to this instance, now
 	due      bool                      // something has become due
 	ends     map[event.Partition]end
+	open     map[event.Partition]map[string]store.Gap // what is missing
 
 	inherited atomic.Int64 // adopted lanes that are being sent
 
@@ -82,6 +84,7 @@ func newLoop(s *Service) *loop {
 		s: s, jitter: newJitter(s.cfg.Seed), rest: &inputs{}, requests: make(chan *request, queued), fetched: make(chan []delivery, 1), completions: make(chan completion, queued),
 		nudge: make(chan struct{}, 1), partitions: map[event.Partition]*partition{}, gaps: map[string]bool{},
 		first: map[event.Partition]int64{}, assigned: map[event.Partition]bool{}, ends: map[event.Partition]end{},
+		open: map[event.Partition]map[string]store.Gap{},
 	}
 }
 
@@ -131,7 +134,7 @@ func (l *loop) keep(ctx context.Context) error {
 func (l *loop) room(hard context.Context) error {
 	for {
 		waiting, cancel := context.WithTimeout(hard, store.LeaseTime/3)
-		ok := l.relay.room(waiting, l.s.cfg.Unsent)
+		ok := l.relay.room(waiting, l.s.cfg.Unsent, l.s.cfg.UnsentBytes)
 		late := waiting.Err() != nil
 		cancel()
 		if hard.Err() != nil || !ok && !late {
@@ -273,17 +276,13 @@ func (l *loop) clock(ctx context.Context, in *inputs) error {
 		return err
 	}
 	in.due = due
-	parked, nextParked, err := db.DueParked(ctx, now, limit)
-	if err != nil {
+	var nextParked time.Time
+	if in.parked, nextParked, err = db.DueParked(ctx, now, limit, l.owned()); err != nil {
 		return err
 	}
-	in.parked = l.own(parked)
 	l.next = earlier(nextJob, nextParked)
 	if l.db.Load().Shared() { // other instances may leave us more to do
-		l.next = earlier(nextJob, now.Add(time.Second))
-		if len(in.parked) == len(parked) {
-			l.next = earlier(nextParked, l.next)
-		}
+		l.next = earlier(l.next, now.Add(time.Second))
 	}
 	if l.workers.full() != nil { // jobs may wait in the table for room
 		l.next = earlier(l.next, now.Add(100*time.Millisecond))
@@ -310,6 +309,7 @@ func (l *loop) mark(b *batch) {
 			e.handled = g.latest
 		}
 		l.ends[p] = e
+		l.open[p] = g.gaps // never changed, only replaced
 	}
 }
 

@@ -13,8 +13,9 @@ type partition struct {
 	stored bool // whether the database has a position
 	next   int64
 	origin int64
-	seen   map[string]int64 // highest sequence number, by lane
-	parked map[string]int   // records parked, by key
+	seen   map[string]int64     // highest sequence number, by lane
+	parked map[string]int       // records parked, by key
+	gaps   map[string]store.Gap // what is missing, by lane
 }
 
 // load reads a partition's state. first is where a partition without a position
@@ -28,7 +29,11 @@ func load(ctx context.Context, db *store.Store, p event.Partition, pos store.Pos
 	if err != nil {
 		return nil, err
 	}
-	return &partition{stored: stored, next: pos.Next, origin: pos.Origin, seen: seen, parked: parked}, nil
+	gaps, err := db.GapsIn(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return &partition{stored: stored, next: pos.Next, origin: pos.Origin, seen: seen, parked: parked, gaps: gaps}, nil
 }
 
 // progress is what a transaction changes of a partition; it counts once the
@@ -36,10 +41,12 @@ func load(ctx context.Context, db *store.Store, p event.Partition, pos store.Pos
 type progress struct {
 	*partition
 	p      event.Partition
-	now    int64            // next, as of this transaction
-	lanes  map[string]int64 // seen in this transaction
-	parks  map[string]int   // change of the number parked
-	latest time.Time        // of the last record
+	now    int64                // next, as of this transaction
+	lanes  map[string]int64     // seen in this transaction
+	parks  map[string]int       // change of the number parked
+	latest time.Time            // of the last record
+	opened map[string]store.Gap // in this transaction, by lane
+	closed map[string]bool      // those of before
 }
 
 // verdict says what to do with a record because of its number.
@@ -72,6 +79,9 @@ func (g *progress) admit(lane string, seq int64) verdict {
 		g.lanes = map[string]int64{}
 	}
 	g.lanes[lane] = seq
+	if len(g.gaps)+len(g.opened) > 0 {
+		g.find(lane)
+	}
 	return fresh
 }
 
@@ -100,12 +110,19 @@ func (g *progress) books(b *store.Books) {
 	for lane, seq := range g.lanes {
 		b.Seen = append(b.Seen, store.Seen{Partition: g.p, Lane: lane, Seq: seq})
 	}
+	for lane := range g.closed {
+		b.Closed = append(b.Closed, g.gaps[lane])
+	}
+	for _, gap := range g.opened {
+		b.Opened = append(b.Opened, gap)
+	}
 }
 
 // commit makes the changes current.
 func (g *progress) commit() {
 	g.stored = g.stored || g.now != g.next
 	g.next = g.now
+	g.gaps = g.gapsOf()
 	for lane, seq := range g.lanes {
 		g.seen[lane] = seq
 	}
@@ -156,6 +173,13 @@ func (l *loop) start(ctx context.Context, p event.Partition) (int64, error) {
 	l.mu.Lock()
 	l.assigned[p] = true
 	l.mu.Unlock()
+	gaps, err := l.db.Load().GapsIn(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	l.open[p] = gaps
+	l.mu.Unlock()
 	positions, err := l.db.Load().Positions(ctx)
 	if err != nil {
 		return 0, err
@@ -205,14 +229,4 @@ func (l *loop) forgetLost() {
 	if len(lost) > 0 {
 		l.countParked()
 	}
-}
-
-// noticeGap says once for each lane and partition that something is missing.
-func (l *loop) noticeGap(d *delivery) {
-	id := d.env.Lane + " " + d.String()
-	if l.gaps[id] {
-		return
-	}
-	l.gaps[id] = true
-	l.s.log.Warn("an event is missing before this one; its sender will send both again", "at", d.env.Position(), "lane", d.env.Lane, "seq", d.env.Seq)
 }

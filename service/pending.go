@@ -64,7 +64,7 @@ func (s *Service) due(ctx context.Context, until time.Time) (string, error) {
 	case !errors.Is(err, store.ErrNoRows):
 		return "", fmt.Errorf("look for jobs: %w", err)
 	}
-	parked, _, err := db.DueParked(ctx, until, 1)
+	parked, _, err := db.DueParked(ctx, until, 1, nil)
 	if err != nil || len(parked) == 0 {
 		return "", err
 	}

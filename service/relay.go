@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,7 @@ import (
 // client and broker do. A batch counts as sent once it and all before it are
 // acknowledged.
 type relay struct {
+	lane     string
 	log      *slog.Logger
 	producer *kafka.Producer
 	fault    func(Point) error
@@ -30,6 +32,9 @@ type relay struct {
 	renew    func() (*kafka.Producer, error)
 	guards   guards
 	fails    func(e *store.Sendable) (landed bool, err error) // of tests; may be nil
+	// more reads what the lane's last holder left unsent behind a batch.
+	more func(ctx context.Context, after int64) (batches []store.Batch, left bool, err error)
+	cut  func(p event.Partition, m mark, lost error) // told once that the log has lost what it had acknowledged
 
 	arrived  chan struct{} // a batch was pushed
 	troubled chan struct{} // a record failed
@@ -39,11 +44,16 @@ type relay struct {
 	stopped     bool
 	flights     []*flight // not acknowledged, oldest first
 	queue       []*flight // those of them that were never handed to the client
-	waiting     int       // events in flights
+	old         []*flight // of the lane's last holder, and before those of queue
+	read        int64     // the last batch that was read for old
+	left        bool      // there is more to be read
+	waiting     int       // events in flights that are not acknowledged
+	size        int       // bytes of flights
 	outstanding int       // records handed to the client and not answered
 	failed      map[event.Partition]failure
 	marks       map[event.Partition]mark
 	told        map[event.Partition]mark // as last told to Kafka
+	lost        bool                     // the log has lost a part: nothing more is told
 	sent        int64                    // batch up to which all is acknowledged
 	trouble     error                    // why sending does not succeed now
 	resent      atomic.Int64
@@ -53,6 +63,7 @@ type relay struct {
 type flight struct {
 	store.Batch
 	left   int  // events not acknowledged; guarded by relay.mu
+	size   int  // bytes in memory, about
 	handed bool // to the client; used by the sending goroutine only
 	other  bool // numbered by another lane: before the database got a new identity
 	at     time.Time
@@ -64,11 +75,14 @@ type failure struct {
 }
 
 // mark is the last acknowledged event of a partition.
-type mark struct{ seq, offset int64 }
+type mark struct {
+	seq, offset int64
+	blind       bool // an event after it is in the log, and nobody knows where
+}
 
-func newRelay(log *slog.Logger, producer *kafka.Producer, sent int64) *relay {
+func newRelay(lane string, log *slog.Logger, producer *kafka.Producer, sent int64) *relay {
 	r := &relay{
-		log: log, producer: producer, sent: sent, arrived: make(chan struct{}, 1), troubled: make(chan struct{}, 1),
+		lane: lane, log: log, producer: producer, sent: sent, arrived: make(chan struct{}, 1), troubled: make(chan struct{}, 1),
 		failed: map[event.Partition]failure{}, marks: map[event.Partition]mark{},
 		guards: allGuards,
 	}
@@ -76,32 +90,93 @@ func newRelay(log *slog.Logger, producer *kafka.Producer, sent int64) *relay {
 	return r
 }
 
-// push hands a committed batch over. It waits for nothing.
-func (r *relay) push(b store.Batch) { r.add(&flight{Batch: b, left: len(b.Events), at: time.Now()}) }
+func newFlight(b store.Batch, other bool) *flight {
+	f := &flight{Batch: b, left: len(b.Events), other: other, at: time.Now()}
+	for i := range b.Events {
+		e := &b.Events[i].Record
+		f.size += len(e.Key) + len(e.Value) + perEvent
+	}
+	return f
+}
 
-func (r *relay) add(f *flight) {
+const perEvent = 1 << 10 // bytes that an event takes beside key and body, about
+
+// push hands a committed batch over. It waits for nothing.
+func (r *relay) push(b store.Batch) {
+	f := newFlight(b, false)
 	r.mu.Lock()
 	r.flights = append(r.flights, f)
 	r.queue = append(r.queue, f)
 	r.waiting += f.left
+	r.size += f.size
 	r.mu.Unlock()
+	r.wake()
+}
+
+func (r *relay) wake() {
 	select {
 	case r.arrived <- struct{}{}:
 	default:
 	}
 }
 
-// take returns the next batch to hand to the client, nil if there is none.
-func (r *relay) take() *flight {
+// resume adds what the lane's last holder left unsent, before all that was pushed.
+// left says that there is more of it.
+func (r *relay) resume(batches []store.Batch, left bool) {
+	r.mu.Lock()
+	for _, b := range batches {
+		f := newFlight(b, laneOf(b) != r.lane)
+		r.flights = slices.Insert(r.flights, len(r.flights)-len(r.queue), f)
+		r.old = append(r.old, f)
+		r.waiting += f.left
+		r.size += f.size
+		r.read = b.Number
+	}
+	r.left = left && len(batches) > 0
+	r.mu.Unlock()
+	r.wake()
+}
+
+// page reads on in what the lane's last holder left unsent, once all that was read
+// before is sent. It returns false at the end.
+func (r *relay) page(ctx context.Context) bool {
+	r.mu.Lock()
+	for len(r.flights) > len(r.queue) && len(r.failed) == 0 && !r.stopped {
+		r.idle.Wait()
+	}
+	again, after, stopped := len(r.failed) > 0, r.read, r.stopped
+	r.mu.Unlock()
+	if again || stopped {
+		return !stopped
+	}
+	batches, left, err := r.more(ctx, after)
+	if err != nil {
+		r.log.Error("read what is to be sent; trying again", "error", err)
+		return sleep(ctx, r.backoff(5))
+	}
+	r.resume(batches, left)
+	return true
+}
+
+// take returns the next batch to hand to the client, nil if there is none. left says
+// that there is more to be read before.
+func (r *relay) take() (next *flight, left bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.queue) == 0 {
-		return nil
+	from := &r.old
+	switch {
+	case len(r.old) > 0:
+	case r.left:
+		return nil, true
+	case len(r.queue) == 0:
+		return nil, false
+	default:
+		from = &r.queue
 	}
-	f := r.queue[0]
-	r.queue[0] = nil
-	r.queue = r.queue[1:]
-	return f
+	next = (*from)[0]
+	(*from)[0] = nil
+	*from = (*from)[1:]
+	return next, false
 }
 
 // run sends until ctx ends.
@@ -125,7 +200,13 @@ func (r *relay) run(ctx context.Context) {
 				attempt++
 			}
 			attempt = 0
-			f := r.take()
+			f, left := r.take()
+			if left {
+				if !r.page(ctx) {
+					return
+				}
+				continue
+			}
 			if f == nil {
 				break
 			}
@@ -232,8 +313,8 @@ func (r *relay) answered(f *flight, e *store.Sendable, offset int64, err error) 
 		default:
 		}
 	} else {
-		if m := r.marks[e.Partition]; e.Seq > m.seq && !f.other {
-			r.marks[e.Partition] = mark{e.Seq, offset}
+		if !f.other {
+			r.mark(e, offset)
 		}
 		f.left--
 		r.waiting--
@@ -246,6 +327,26 @@ func (r *relay) answered(f *flight, e *store.Sendable, offset int64, err error) 
 	}
 }
 
+// mark notes how far a partition is sent. Later events land behind earlier ones:
+// where Kafka says otherwise, its log has lost its end meanwhile, as by the election of
+// a leader that did not have all.
+func (r *relay) mark(e *store.Sendable, offset int64) {
+	m, known := r.marks[e.Partition]
+	switch {
+	case known && e.Seq <= m.seq: // sent again
+	case offset < 0: // written before, so long ago that the broker has forgotten where
+		m.blind = true
+		r.marks[e.Partition] = m
+	case !known || offset > m.offset:
+		r.marks[e.Partition] = mark{seq: e.Seq, offset: offset}
+	case !m.blind && r.cut != nil && r.guards.checks:
+		tell := r.cut
+		r.cut, r.lost = nil, true // once
+		go tell(e.Partition, m, fmt.Errorf("%w: %s: event %d of lane %s was at offset %d, and event %d is now at %d: the log has lost what it had acknowledged, "+
+			"while it was written", ErrMismatch, e.Partition, m.seq, r.lane, m.offset, e.Seq, offset))
+	}
+}
+
 // land counts the acknowledged batches at the head as sent. Batches are kept as
 // long as a failure may ask for them again.
 func (r *relay) land() {
@@ -254,6 +355,7 @@ func (r *relay) land() {
 	}
 	for len(r.flights) > 0 && r.flights[0].left == 0 {
 		r.sent = r.flights[0].Number
+		r.size -= r.flights[0].size
 		r.flights[0] = nil
 		r.flights = r.flights[1:]
 	}
@@ -341,20 +443,26 @@ func (r *relay) replace() {
 	r.producer = p
 }
 
-// room waits until fewer than limit events wait for Kafka.
-func (r *relay) room(ctx context.Context, limit int) bool {
+// room waits until fewer than limit events wait for Kafka, of fewer than size bytes.
+func (r *relay) room(ctx context.Context, limit, size int) bool {
+	return r.until(ctx, func() bool { return r.waiting < limit && r.size < size })
+}
+
+// flush waits until everything is acknowledged.
+func (r *relay) flush(ctx context.Context) bool {
+	return r.until(ctx, func() bool { return r.waiting == 0 && !r.left })
+}
+
+func (r *relay) until(ctx context.Context, ok func() bool) bool {
 	stopping := context.AfterFunc(ctx, r.idle.Broadcast)
 	defer stopping()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.waiting >= limit && !r.stopped && ctx.Err() == nil {
+	for !ok() && !r.stopped && ctx.Err() == nil {
 		r.idle.Wait()
 	}
 	return !r.stopped && ctx.Err() == nil
 }
-
-// flush waits until everything is acknowledged.
-func (r *relay) flush(ctx context.Context) bool { return r.room(ctx, 1) }
 
 // landed returns the batch up to which everything is acknowledged.
 func (r *relay) landed() int64 {
@@ -370,7 +478,11 @@ func (r *relay) status() (waiting int, since time.Time, trouble error) {
 	if len(r.flights) > 0 {
 		since = r.flights[0].at
 	}
-	return r.waiting, since, r.trouble
+	waiting = r.waiting
+	if r.left { // how many, nobody has counted
+		waiting++
+	}
+	return waiting, since, r.trouble
 }
 
 // sleep waits for d, and reports whether ctx is still alive.

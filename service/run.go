@@ -75,6 +75,7 @@ type running struct {
 	lane     *store.Lane
 	consumer atomic.Pointer[kafka.Consumer] // nil: nothing is read
 	left     bool                           // the loop does not end: what it uses stays open
+	noting   sync.Mutex                     // held while Kafka is told how far events are sent
 }
 
 // open opens the database, topics and connections, and checks that database and
@@ -149,7 +150,7 @@ func (r *running) newRelay(lane *store.Lane, unsent []store.Batch, sent int64) (
 	if err != nil {
 		return nil, err
 	}
-	relay := newRelay(s.log, producer, sent)
+	relay := newRelay(lane.Name, s.log, producer, sent)
 	relay.renew = renew
 	relay.fault, relay.die = s.cfg.Fault, func(err error) { r.kill(err) }
 	relay.backoff = s.loop.backoff
@@ -157,14 +158,34 @@ func (r *running) newRelay(lane *store.Lane, unsent []store.Batch, sent int64) (
 	if !relay.guards.resend {
 		unsent = nil
 	}
-	for _, b := range unsent {
-		relay.add(&flight{Batch: b, left: len(b.Events), at: time.Now(), other: laneOf(b) != lane.Name})
+	relay.more = func(ctx context.Context, after int64) ([]store.Batch, bool, error) {
+		batches, err := r.db.Unsent(ctx, lane, after)
+		return batches, len(batches) > 0 && lane.Left(batches[len(batches)-1].Number), err
 	}
+	relay.cut = func(p event.Partition, m mark, lost error) { r.cut(lane.Name, p, m, lost) }
 	if len(unsent) > 0 {
+		relay.resume(unsent, lane.Left(unsent[len(unsent)-1].Number))
 		s.log.Info("sending what was committed but not sent before", "lane", lane.Name, "batches", len(unsent))
 	}
 	return relay, nil
 }
+
+// cut ends the service because the log has lost a part of what it sent, and notes that
+// for the next start: by then the log may be longer than before.
+func (r *running) cut(lane string, p event.Partition, m mark, lost error) {
+	ctx, cancel := context.WithTimeout(r.hard, 5*time.Second)
+	defer cancel()
+	r.noting.Lock()
+	defer r.noting.Unlock()
+	mark := kafka.Mark{Offset: m.offset + 1, Metadata: lane + " " + strconv.FormatInt(m.seq, 10) + cutMark}
+	if err := r.s.cfg.bus.Commit(ctx, r.s.sentGroup(), map[event.Partition]kafka.Mark{p: mark}); err != nil {
+		r.s.log.Warn("note that the log was cut", "error", err)
+	}
+	r.kill(fmt.Errorf("%w. What it has lost is lost for those who had not read it. The next start says what can be done", lost))
+}
+
+// cutMark, behind a number that was noted, says that the log has lost it.
+const cutMark = " cut"
 
 // laneOf returns the lane that numbered a batch.
 func laneOf(b store.Batch) string {
@@ -312,9 +333,10 @@ func (r *running) close() {
 // report tells Kafka once a second how far the service is: for monitoring, and to
 // notice at the next start if log or database went back in time.
 func (r *running) report(ctx context.Context) {
-	hanging := int64(0)
+	hanging, said := int64(0), map[store.Gap]bool{}
 	for n := 0; sleep(ctx, max(time.Second, r.s.cfg.Calm)); n++ {
 		hanging = r.s.loop.watch(hanging)
+		r.s.loop.complain(said)
 		r.commit(ctx)
 		if n%forgetEvery == forgetEvery-1 {
 			if err := r.forget(ctx); err != nil && ctx.Err() == nil {
@@ -358,6 +380,8 @@ func (r *running) commit(ctx context.Context) {
 			l.untold(next)
 		}
 	}
+	r.noting.Lock()
+	defer r.noting.Unlock()
 	marks := map[event.Partition]kafka.Mark{}
 	for p, m := range l.relay.news() {
 		marks[p] = kafka.Mark{Offset: m.offset + 1, Metadata: r.lane.Name + " " + strconv.FormatInt(m.seq, 10)}

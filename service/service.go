@@ -177,8 +177,8 @@ type Config struct {
 	// more; default 10000.
 	Parked int
 	// Unsent is how many events may wait for Kafka before the loop waits; default
-	// 20000.
-	Unsent int
+	// 20000. UnsentBytes is how large they may be together, in memory; default 64 MB.
+	Unsent, UnsentBytes int
 	// Recover says what to do where the database and the log do not fit together,
 	// because one of them went back in time. Default: refuse to start.
 	Recover Recovery
@@ -236,6 +236,7 @@ func (c Config) withDefaults() Config {
 	c.Drain = cmp.Or(c.Drain, 10*time.Second)
 	c.Parked = cmp.Or(c.Parked, 10_000)
 	c.Unsent = cmp.Or(c.Unsent, 20_000)
+	c.UnsentBytes = cmp.Or(c.UnsentBytes, 64<<20)
 	c.guards = allGuards
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -262,6 +263,7 @@ func (c Config) validate() error {
 	check(c.Drain > 0, "Drain is %v, want more than 0", c.Drain)
 	check(c.Parked >= 1, "Parked is %d, want 1 or more", c.Parked)
 	check(c.Unsent >= 1, "Unsent is %d, want 1 or more", c.Unsent)
+	check(c.UnsentBytes >= 1, "UnsentBytes is %d, want 1 or more", c.UnsentBytes)
 	check(c.Recover == Refuse || c.Recover == Rewind || c.Recover == Skip, "Recover is %q, want rewind or skip", c.Recover)
 	return errors.Join(errs...)
 }

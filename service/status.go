@@ -31,8 +31,8 @@ type Status struct {
 	Resent       int64 `json:"resent"` // events sent again because sending failed
 	Transactions int64 `json:"transactions"`
 
-	// Unsent is how many committed events Kafka has not acknowledged, and
-	// UnsentSeconds how long the oldest of them has waited.
+	// Unsent is how many committed events Kafka has not acknowledged, at least (what an
+	// instance has left is read bit by bit), and UnsentSeconds how long the oldest of them has waited.
 	Unsent        int     `json:"unsent"`
 	UnsentSeconds float64 `json:"unsentSeconds,omitempty"`
 }
@@ -82,6 +82,10 @@ func (s *Service) Status() Status {
 	if f := l.stalled.Load(); f != nil {
 		st.Ready = false
 		st.Problems = append(st.Problems, f.String(s))
+	}
+	for _, g := range l.missing() {
+		st.Ready = false
+		st.Problems = append(st.Problems, missingFor(g))
 	}
 	var since time.Time
 	var trouble error
@@ -146,6 +150,9 @@ func (r *relay) news() map[event.Partition]mark {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := map[event.Partition]mark{}
+	if r.lost {
+		return out
+	}
 	for p, m := range r.marks {
 		if r.told[p] != m {
 			out[p] = m

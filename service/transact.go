@@ -29,6 +29,13 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 			if conflicts++; conflicts%100 == 0 {
 				l.s.log.Warn("transactions of several instances get in each other's way", "attempt", conflicts, "error", err)
 			}
+			if conflicts%halveAfter == 0 { // the shorter, the sooner it finds a gap between theirs
+				in.halve()
+				l.next = time.Now()
+			}
+			if err := l.keep(ctx); err != nil { // or others take this instance for dead
+				l.s.log.Warn("say that the lane is still held", "error", err)
+			}
 			if !sleep(ctx, l.jitter.before(conflicts-1, 5*time.Millisecond, 200*time.Millisecond)) {
 				in.answer(problem.Unavailable(time.Second, "%s is stopping; the outcome is unknown", l.s.name))
 				return context.Cause(ctx)
@@ -49,12 +56,18 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 		l.s.log.Error("the database does not take a transaction; trying again", "attempt", attempt+1, "error", err)
 		in.answer(problem.Unavailable(time.Second, "the database of %s does not answer; the outcome is unknown", l.s.name))
 		in.requests = nil
+		if in.later != nil {
+			in.later.requests = nil
+		}
 		if !sleep(ctx, l.backoff(attempt)) {
 			return context.Cause(ctx)
 		}
 		attempt++
 	}
 }
+
+// halveAfter is how often a transaction gets in the way of others before it is halved.
+const halveAfter = 8
 
 // alone reports whether an error is of one of those that share a transaction, which
 // is to be found by handling them one by one.
@@ -67,6 +80,7 @@ func alone(err error) bool {
 // again. Otherwise this instance has been replaced.
 func (l *loop) refenced(ctx context.Context, cause error) error {
 	clear(l.partitions)
+	l.turn = nil
 	held, err := l.db.Load().HoldsLane(ctx)
 	if err != nil { // the next transaction has the same trouble, and waits
 		l.s.log.Warn("find out why a transaction was fenced", "error", err)
@@ -84,6 +98,21 @@ func (in *inputs) answer(err error) {
 	for _, r := range in.requests {
 		r.done <- err
 	}
+	if in.later != nil {
+		in.later.answer(err)
+	}
+}
+
+// left makes what a transaction has left the next one's.
+func (l *loop) left(in *inputs, rest inputs) {
+	if in.later != nil {
+		in.postpone(rest)
+		in.later.each = rest.each
+		rest = *in.later
+	}
+	if !rest.empty() {
+		l.rest = &rest
+	}
 }
 
 // attempt is one try at a transaction. It adds to blamed who has ended it.
@@ -95,6 +124,10 @@ func (l *loop) attempt(ctx context.Context, in *inputs, each bool, blamed map[an
 	defer l.doing.Store(nil)
 	if err := l.meet(ctx, in); err != nil {
 		return err
+	}
+	if in.empty() && in.later != nil { // its turn has not come
+		l.left(in, inputs{each: in.each})
+		return nil
 	}
 	db := l.db.Load()
 	tx, err := db.Begin(ctx)
@@ -138,9 +171,8 @@ func (l *loop) committed(in *inputs, b *batch, done store.Committed) {
 	for _, r := range in.requests[:len(in.requests)-len(b.rest.requests)] {
 		r.done <- r.err
 	}
-	if b.rest.each = b.each; !b.rest.empty() {
-		l.rest = &b.rest
-	}
+	b.rest.each = b.each
+	l.left(in, b.rest)
 	for _, g := range b.parts {
 		g.commit()
 		for _, n := range g.parks {

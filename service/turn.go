@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -14,19 +13,66 @@ const (
 	turnPoll = 100 * time.Millisecond
 )
 
+// turn is what other instances have committed and not sent. The last holder of a
+// partition may have published events that are not sent yet; those that this instance
+// is going to publish of the same keys must not overtake them.
+type turn struct {
+	tails []tail
+	since time.Time
+}
+
+// tail is the last batch in the outbox of a lane.
+type tail struct{ lane, batch int64 }
+
 // meet reads, where several instances share a database, the state of the partitions
-// that this instance has taken over, and waits for its turn in them. If another moves
-// a position after that, the transaction fails, and meet is called again.
+// that this instance has taken over, and holds records back until Kafka has what the
+// others have committed so far; the rest goes on. If another moves a position after
+// that, the transaction fails, and meet is called again.
 func (l *loop) meet(ctx context.Context, in *inputs) error {
 	if !l.db.Load().Shared() || !l.s.cfg.guards.turns {
 		return nil
 	}
-	met := false
+	if err := l.greet(ctx, in); err != nil {
+		return err
+	}
+	if l.turn == nil || len(in.deliveries)+len(in.parked) == 0 {
+		return nil
+	}
+	come, err := l.turnCome(ctx)
+	if come || err != nil {
+		return err
+	}
+	if err := l.keep(ctx); err != nil { // or what waits here would be adopted
+		return err
+	}
+	in.postpone(inputs{deliveries: in.deliveries})
+	in.deliveries = nil
+	if in.parked != nil { // they are in the table
+		in.parked = nil
+		l.next = earlier(l.next, time.Now().Add(turnPoll))
+	}
+	if in.empty() && !sleep(ctx, turnPoll) {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// greet reads the state of partitions that are not known yet, and then what is to be
+// sent before theirs.
+func (l *loop) greet(ctx context.Context, in *inputs) (err error) {
+	var met []event.Partition
+	defer func() {
+		if err != nil {
+			for _, p := range met {
+				delete(l.partitions, p)
+			}
+		}
+	}()
 	know := func(p event.Partition) error {
 		if _, known := l.partitions[p]; known {
 			return nil
 		}
-		met = true
+		met = append(met, p)
 		_, err := l.partition(ctx, p)
 		return err
 	}
@@ -40,61 +86,49 @@ func (l *loop) meet(ctx context.Context, in *inputs) error {
 			return err
 		}
 	}
-	if !met {
+	if len(met) == 0 {
 		return nil
 	}
-	return l.turn(ctx)
-}
-
-// own picks, where several instances share a database, the parked records of
-// partitions that are this instance's: events of their keys come from one instance.
-func (l *loop) own(parked []store.Parked) []store.Parked {
-	if !l.db.Load().Shared() {
-		return parked
-	}
-	read := l.s.subscribed()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var mine []store.Parked
-	for _, p := range parked {
-		// What nobody reads any more belongs to whoever finds it.
-		if l.assigned[p.Partition] || !slices.Contains(read, p.Topic) {
-			mine = append(mine, p)
-		}
-	}
-	return mine
-}
-
-// turn waits until Kafka has what other instances have committed so far. The last
-// holder of a partition may have published events that are not sent yet; those that
-// this instance is going to publish of the same keys must not overtake them.
-func (l *loop) turn(ctx context.Context) error {
-	db := l.db.Load()
-	type tail struct{ lane, batch int64 }
-	tails, err := store.Collect(ctx, db.Reader(), func(r store.Rows) (t tail, err error) { return t, r.Scan(&t.lane, &t.batch) },
+	tails, err := store.Collect(ctx, l.db.Load().Reader(), func(r store.Rows) (t tail, err error) { return t, r.Scan(&t.lane, &t.batch) },
 		`SELECT lane, MAX(batch) FROM tutti_outbox WHERE lane <> $1 GROUP BY lane`, l.lane)
-	if err != nil {
-		return err
+	if err == nil {
+		l.turn = &turn{tails, time.Now()}
 	}
-	for begin := time.Now(); len(tails) > 0; {
+	return err
+}
+
+// turnCome reports whether what others had to send is sent.
+func (l *loop) turnCome(ctx context.Context) (bool, error) {
+	for ; len(l.turn.tails) > 0; l.turn.tails = l.turn.tails[1:] {
+		t := l.turn.tails[0]
 		var left int
-		if err := db.Reader().QueryRow(ctx, `SELECT COUNT(*) FROM tutti_outbox WHERE lane = $1 AND batch <= $2`, tails[0].lane, tails[0].batch).Scan(&left); err != nil {
-			return err
+		if err := l.db.Load().Reader().QueryRow(ctx, `SELECT COUNT(*) FROM tutti_outbox WHERE lane = $1 AND batch <= $2`, t.lane, t.batch).Scan(&left); err != nil {
+			return false, err
 		}
 		if left == 0 {
-			tails = tails[1:]
 			continue
 		}
-		if time.Since(begin) > maxTurn {
-			l.s.log.Warn("another instance has events that it does not send, and is not given up: what follows here may overtake them", "lane", tails[0].lane, "batches", left)
-			return nil
+		if time.Since(l.turn.since) <= maxTurn {
+			return false, nil
 		}
-		if err := l.keep(ctx); err != nil { // or what waits here would be adopted
-			return err
-		}
-		if !sleep(ctx, turnPoll) {
-			return context.Cause(ctx)
-		}
+		l.s.log.Warn("another instance has events that it does not send, and is not given up: what follows here may overtake them", "lane", t.lane, "batches", left)
+		break
 	}
-	return nil
+	l.turn = nil
+	return true, nil
+}
+
+// owned says which parked records are to be retried here: events of their keys come
+// from one instance.
+func (l *loop) owned() *store.Owned {
+	if !l.db.Load().Shared() {
+		return nil
+	}
+	o := &store.Owned{Read: l.s.subscribed()}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p := range l.assigned {
+		o.Partitions = append(o.Partitions, p)
+	}
+	return o
 }
