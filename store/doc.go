@@ -19,7 +19,7 @@
 // together after a crash at any moment, or none of them. Statements of handlers
 // use $1, $2, … on every database. Bookkeeping is a few rows a transaction and
 // does not grow with the number of messages, except for foreign messages, whose
-// ids are kept as long as the log holds them.
+// ids are kept until [Tx.ForgetForeign].
 //
 // # What it does not do
 //

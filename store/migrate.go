@@ -46,6 +46,10 @@ var schema = []string{
 	`CREATE INDEX tutti_job_due ON tutti_job (lane, due) WHERE state = 'waiting'`,
 	`CREATE TABLE tutti_gap (topic TEXT NOT NULL, part INTEGER NOT NULL, lane TEXT NOT NULL, last BIGINT NOT NULL, seq BIGINT NOT NULL,
 		pos BIGINT NOT NULL, since BIGINT NOT NULL, PRIMARY KEY (topic, part, lane)) /* sqlite: WITHOUT ROWID */`,
+	// The index answers how many records are parked of each key, and how large they are.
+	`ALTER TABLE tutti_parked ADD COLUMN size BIGINT NOT NULL DEFAULT 0`,
+	`DROP INDEX tutti_parked_key`,
+	`CREATE INDEX tutti_parked_key ON tutti_parked (topic, part, msgkey, pos, size)`,
 }
 
 const frameworkOwner = "tutti"

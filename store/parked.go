@@ -35,6 +35,15 @@ type Parked struct {
 	Record   event.Record // the bytes as they were read
 }
 
+// Size is about how many bytes a record takes in the database.
+func (p Parked) Size() int64 {
+	n := len(p.Record.Key) + len(p.Record.Value)
+	for _, h := range p.Record.Headers {
+		n += len(h.Key) + len(h.Value) + 4
+	}
+	return int64(n)
+}
+
 // Key is the record's key as text.
 func (p Parked) Key() string { return string(p.Record.Key) }
 
@@ -42,10 +51,10 @@ const parkedColumns = `topic, part, pos, msgkey, state, attempts, due, since, er
 
 // Park stores a record. One that is parked already is left as it is.
 func (tx *Tx) Park(ctx context.Context, p Parked) error {
-	if err := tx.Exec(ctx, `INSERT INTO tutti_parked (`+parkedColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	if err := tx.Exec(ctx, `INSERT INTO tutti_parked (`+parkedColumns+`, size) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (topic, part, pos) DO NOTHING`,
 		p.Topic, p.Number, p.Offset, notNil(p.Record.Key), string(p.State), p.Attempts, tx.dueOf(p), millis(tx.now), clip(p.Error),
-		appendHeaders(nil, p.Record.Headers), notNil(p.Record.Value)); err != nil {
+		appendHeaders(nil, p.Record.Headers), notNil(p.Record.Value), p.Size()); err != nil {
 		return fmt.Errorf("park %s@%d: %w", p.Partition, p.Offset, err)
 	}
 	return nil
@@ -128,23 +137,26 @@ func (tx *Tx) ToRetry(ctx context.Context, p event.Partition, offset int64) (Par
 	return oneParked(rows, err)
 }
 
-// ParkedKeys counts the parked records of a partition by key.
-func (s *Store) ParkedKeys(ctx context.Context, p event.Partition) (map[string]int, error) {
-	rows, err := s.Reader().Query(ctx, `SELECT msgkey, COUNT(*) FROM tutti_parked WHERE topic = $1 AND part = $2 GROUP BY msgkey`, p.Topic, p.Number)
+// ParkedKeys counts the parked records of a partition by key, and says how many bytes
+// they have.
+func (s *Store) ParkedKeys(ctx context.Context, p event.Partition) (keys map[string]int, size int64, err error) {
+	rows, err := s.Reader().Query(ctx, `SELECT msgkey, COUNT(*), CAST(SUM(size) AS BIGINT) FROM tutti_parked WHERE topic = $1 AND part = $2 GROUP BY msgkey`, p.Topic, p.Number)
 	if err != nil {
-		return nil, fmt.Errorf("read keys parked in %s: %w", p, err)
+		return nil, 0, fmt.Errorf("read keys parked in %s: %w", p, err)
 	}
 	defer rows.Close()
-	out := map[string]int{}
+	keys = map[string]int{}
 	for rows.Next() {
 		var key []byte
 		var n int
-		if err := rows.Scan(&key, &n); err != nil {
-			return nil, fmt.Errorf("read keys parked in %s: %w", p, err)
+		var bytes int64
+		if err := rows.Scan(&key, &n, &bytes); err != nil {
+			return nil, 0, fmt.Errorf("read keys parked in %s: %w", p, err)
 		}
-		out[string(key)] = n
+		keys[string(key)] = n
+		size += bytes
 	}
-	return out, rows.Err()
+	return keys, size, rows.Err()
 }
 
 // Owned says which partitions are an instance's where several share a database. What
@@ -266,8 +278,8 @@ func (tx *Tx) Redrive(ctx context.Context, p event.Partition, offset int64) erro
 
 // Edit replaces the body of a dead letter. It stays dead until it is redriven.
 func (tx *Tx) Edit(ctx context.Context, p event.Partition, offset int64, body []byte) error {
-	return tx.changeDead(ctx, "edit", `UPDATE tutti_parked SET body = $4
-		WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'dead'`, p, offset, notNil(body))
+	return tx.changeDead(ctx, "edit", `UPDATE tutti_parked SET size = size - OCTET_LENGTH(body) + $5, body = $4
+		WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'dead'`, p, offset, notNil(body), len(body))
 }
 
 // Discard deletes a dead letter for ever, and makes the next record of its key

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tutti-go/tutti/event"
@@ -98,10 +99,19 @@ func (tx *Tx) FirstForeign(ctx context.Context, source, id string, p event.Parti
 	return n == 1, nil
 }
 
-// ForgetForeign forgets the messages without a lane that the log no longer holds.
-func (tx *Tx) ForgetForeign(ctx context.Context, p event.Partition, logStart int64) error {
-	if err := tx.Exec(ctx, `DELETE FROM tutti_foreign WHERE topic = $1 AND part = $2 AND pos < $3`, p.Topic, p.Number, logStart); err != nil {
-		return fmt.Errorf("forget messages before %s@%d: %w", p, logStart, err)
+// ForgetForeign forgets the messages without a lane before an offset, those at most
+// offsets of them at once. It reports whether there are more.
+func (tx *Tx) ForgetForeign(ctx context.Context, p event.Partition, before, most int64) (more bool, err error) {
+	var first int64
+	err = tx.QueryRow(ctx, `SELECT pos FROM tutti_foreign WHERE topic = $1 AND part = $2 ORDER BY pos LIMIT 1`, p.Topic, p.Number).Scan(&first)
+	switch {
+	case errors.Is(err, ErrNoRows) || err == nil && first >= before:
+		return false, nil
+	case err == nil:
+		err = tx.Exec(ctx, `DELETE FROM tutti_foreign WHERE topic = $1 AND part = $2 AND pos < $3`, p.Topic, p.Number, min(before, first+most))
 	}
-	return nil
+	if err != nil {
+		return false, fmt.Errorf("forget messages before %s@%d: %w", p, before, err)
+	}
+	return first+most < before, nil
 }

@@ -462,9 +462,9 @@ func testParked(t *testing.T, dsn string) {
 	park(5, "a", store.StateWaiting)
 	park(7, "a", store.StateWaiting)
 	park(4, "b", store.StateRetry)
-	keys, err := s.ParkedKeys(t.Context(), p)
-	if err != nil || keys["a"] != 3 || keys["b"] != 1 {
-		t.Errorf("ParkedKeys() = %v, %v", keys, err)
+	keys, size, err := s.ParkedKeys(t.Context(), p)
+	if err != nil || keys["a"] != 3 || keys["b"] != 1 || size != 4*8 {
+		t.Errorf("ParkedKeys() = %v, %d bytes, %v", keys, size, err)
 	}
 	for _, c := range []struct {
 		sel  store.Selection
@@ -484,7 +484,13 @@ func testParked(t *testing.T, dsn string) {
 	fails(func(tx *store.Tx) error { return tx.Redrive(t.Context(), p, 5) })
 	fails(func(tx *store.Tx) error { return tx.Discard(t.Context(), p, 4, []byte("b")) })
 	update(t, s, func(tx *store.Tx) error { return tx.Edit(t.Context(), p, 3, []byte("new")) })
+	if _, size, err := s.ParkedKeys(t.Context(), p); err != nil || size != 4*8+2 {
+		t.Errorf("ParkedKeys() has %d bytes, %v, after a body became 2 longer", size, err)
+	}
 	update(t, s, func(tx *store.Tx) error { return tx.Discard(t.Context(), p, 3, []byte("a")) })
+	if _, size, err := s.ParkedKeys(t.Context(), p); err != nil || size != 3*8 {
+		t.Errorf("ParkedKeys() has %d bytes, %v, after one of 10 was discarded", size, err)
+	}
 	due, _, err := s.DueParked(t.Context(), time.Now(), 10, nil)
 	if err != nil || len(due) != 2 || due[1].Offset != 5 {
 		t.Errorf("DueParked() = %+v, %v, want 4, and 5 that waited behind the discarded 3", due, err)
@@ -619,9 +625,27 @@ func testForeign(t *testing.T, dsn string) {
 	if !first("1", 10) || first("1", 11) || !first("2", 12) {
 		t.Error("a message counts as new twice, or never")
 	}
-	update(t, s, func(tx *store.Tx) error { return tx.ForgetForeign(t.Context(), p, 11) })
+	update(t, s, func(tx *store.Tx) error {
+		if more, err := tx.ForgetForeign(t.Context(), p, 11, 100); more || err != nil {
+			t.Errorf("ForgetForeign() = %v, %v, want that this was all", more, err)
+		}
+		return nil
+	})
 	if !first("1", 20) || first("2", 21) {
 		t.Error("what the log no longer holds is remembered, or what it holds is not")
+	}
+	for steps := 1; ; steps++ { // 2 at 12, 1 at 20
+		var more bool
+		update(t, s, func(tx *store.Tx) (err error) {
+			more, err = tx.ForgetForeign(t.Context(), p, 100, 5)
+			return err
+		})
+		if !more {
+			if steps != 3 || !first("1", 200) || !first("2", 201) {
+				t.Errorf("all is forgotten after %d steps, want 3", steps)
+			}
+			break
+		}
 	}
 }
 
