@@ -372,10 +372,10 @@ func (b *batch) park(g *progress, d *delivery, state store.State, attempts int, 
 			"key", string(d.Key), "state", string(state), "error", cause)
 	}
 	b.wake(due)
+	p := store.Parked{Partition: d.Partition, Offset: d.Offset, State: state, Attempts: attempts, Due: due, Error: text, Record: d.Record}
 	g.park(d.Key, 1)
-	return b.tx.Park(b.ctx, store.Parked{
-		Partition: d.Partition, Offset: d.Offset, State: state, Attempts: attempts, Due: due, Error: text, Record: d.Record,
-	})
+	g.grown += p.Size()
+	return b.tx.Park(b.ctx, p)
 }
 
 // handleAlone runs a handler in a savepoint, and parks the record if it fails.

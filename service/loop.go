@@ -45,7 +45,7 @@ type loop struct {
 	kept       time.Time  // when the last transaction committed
 	held       []delivery // nobody here wants them; handled with what comes next
 	holding    time.Time  // since when
-	counted    time.Time  // when parked records were counted because they were too many
+	recounts   time.Time  // when parked records are counted again, where they are too many
 	turn       *turn      // what other instances are to send first; nil: nothing
 
 	mu       sync.Mutex

@@ -38,7 +38,7 @@ func (w *stderr) String() string {
 // url waits until the program says where it serves HTTP.
 func (w *stderr) url(t *testing.T) string {
 	t.Helper()
-	for range 1000 {
+	for range 6000 { // a minute: machines may be slow
 		for field := range strings.FieldsSeq(w.String()) {
 			if url, ok := strings.CutPrefix(field, "http=http"); ok {
 				return "http" + url

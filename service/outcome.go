@@ -52,6 +52,7 @@ func (b *batch) retry(p store.Parked) error {
 			return err
 		}
 		g.park(p.Record.Key, -1)
+		g.grown -= p.Size()
 		if len(p.Record.Key) == 0 {
 			return nil // nothing waits behind it
 		}

@@ -15,6 +15,7 @@ type partition struct {
 	origin int64
 	seen   map[string]int64     // highest sequence number, by lane
 	parked map[string]int       // records parked, by key
+	size   int64                // of those, in bytes
 	gaps   map[string]store.Gap // what is missing, by lane
 }
 
@@ -25,7 +26,7 @@ func load(ctx context.Context, db *store.Store, p event.Partition, pos store.Pos
 	if err != nil {
 		return nil, err
 	}
-	parked, err := db.ParkedKeys(ctx, p)
+	parked, size, err := db.ParkedKeys(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func load(ctx context.Context, db *store.Store, p event.Partition, pos store.Pos
 	if err != nil {
 		return nil, err
 	}
-	return &partition{stored: stored, next: pos.Next, origin: pos.Origin, seen: seen, parked: parked, gaps: gaps}, nil
+	return &partition{stored: stored, next: pos.Next, origin: pos.Origin, seen: seen, parked: parked, size: size, gaps: gaps}, nil
 }
 
 // progress is what a transaction changes of a partition; it counts once the
@@ -44,6 +45,7 @@ type progress struct {
 	now    int64                // next, as of this transaction
 	lanes  map[string]int64     // seen in this transaction
 	parks  map[string]int       // change of the number parked
+	grown  int64                // change of their size
 	latest time.Time            // of the last record
 	opened map[string]store.Gap // in this transaction, by lane
 	closed map[string]bool      // those of before
@@ -126,6 +128,7 @@ func (g *progress) commit() {
 	for lane, seq := range g.lanes {
 		g.seen[lane] = seq
 	}
+	g.size += g.grown
 	for key, n := range g.parks {
 		if g.parked[key] += n; g.parked[key] <= 0 {
 			delete(g.parked, key)
@@ -166,6 +169,16 @@ func (l *loop) countParked() {
 			l.parked += n
 		}
 	}
+}
+
+// keptParked returns how many keys have parked records in known partitions, and how large
+// these are.
+func (l *loop) keptParked() (keys int, size int64) {
+	for _, part := range l.partitions {
+		keys += len(part.parked)
+		size += part.size
+	}
+	return keys, size
 }
 
 // start tells the consumer where to begin in a partition that was assigned.

@@ -346,25 +346,34 @@ func (r *running) report(ctx context.Context) {
 	}
 }
 
-const forgetEvery = 600 // seconds
+const (
+	forgetEvery  = 600  // seconds
+	forgetAtOnce = 5000 // in one transaction: others wait for it
+)
 
-// forget drops the ids of messages without a lane that retention has deleted.
+// forget drops the ids of messages without a lane that the log no longer holds, or that
+// are further back than Config.Remember.
 func (r *running) forget(ctx context.Context) error {
 	bounds, err := r.s.cfg.bus.Bounds(ctx, r.s.name, r.s.subscribed())
 	if err != nil {
 		return err
 	}
-	return r.s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		for p, b := range bounds {
-			if b.Start == 0 {
-				continue
-			}
-			if err := tx.ForgetForeign(ctx, p, b.Start); err != nil {
+	positions, err := r.db.Positions(ctx)
+	if err != nil {
+		return err
+	}
+	for p, b := range bounds {
+		before := max(b.Start, positions[p].Next-r.s.cfg.Remember)
+		for more := before > 0; more; {
+			if err := r.s.Write(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+				more, err = tx.ForgetForeign(ctx, p, before, forgetAtOnce)
+				return err
+			}); err != nil {
 				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // sentGroup is the group under which a service notes how far its events are in

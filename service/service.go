@@ -173,9 +173,14 @@ type Config struct {
 	WriteTimeout time.Duration
 	// Drain is how long a stop waits for what is under way; default 10 s.
 	Drain time.Duration
-	// Parked is how many parked records a service takes before it stops reading
-	// more; default 10000.
-	Parked int
+	// Parked is how many parked records an instance takes before it stops reading
+	// more; default 1000000. ParkedKeys is of how many keys; default 100000.
+	// ParkedBytes is how large they may be together, in the database; default 1 GB.
+	Parked, ParkedKeys, ParkedBytes int
+	// Remember is for how many of the last records of a partition the ids of messages
+	// of foreign producers are remembered; default 1000000. One that comes again later
+	// than that is handled again.
+	Remember int64
 	// Unsent is how many events may wait for Kafka before the loop waits; default
 	// 20000. UnsentBytes is how large they may be together, in memory; default 64 MB.
 	Unsent, UnsentBytes int
@@ -234,7 +239,10 @@ func (c Config) withDefaults() Config {
 	c.HandlerTimeout = cmp.Or(c.HandlerTimeout, 30*time.Second)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
 	c.Drain = cmp.Or(c.Drain, 10*time.Second)
-	c.Parked = cmp.Or(c.Parked, 10_000)
+	c.Parked = cmp.Or(c.Parked, 1_000_000)
+	c.ParkedKeys = cmp.Or(c.ParkedKeys, 100_000)
+	c.ParkedBytes = cmp.Or(c.ParkedBytes, 1<<30)
+	c.Remember = cmp.Or(c.Remember, 1_000_000)
 	c.Unsent = cmp.Or(c.Unsent, 20_000)
 	c.UnsentBytes = cmp.Or(c.UnsentBytes, 64<<20)
 	c.guards = allGuards
@@ -262,6 +270,9 @@ func (c Config) validate() error {
 	check(c.WriteTimeout > 0, "WriteTimeout is %v, want more than 0", c.WriteTimeout)
 	check(c.Drain > 0, "Drain is %v, want more than 0", c.Drain)
 	check(c.Parked >= 1, "Parked is %d, want 1 or more", c.Parked)
+	check(c.ParkedKeys >= 1, "ParkedKeys is %d, want 1 or more", c.ParkedKeys)
+	check(c.ParkedBytes >= 1, "ParkedBytes is %d, want 1 or more", c.ParkedBytes)
+	check(c.Remember >= 1, "Remember is %d, want 1 or more", c.Remember)
 	check(c.Unsent >= 1, "Unsent is %d, want 1 or more", c.Unsent)
 	check(c.UnsentBytes >= 1, "UnsentBytes is %d, want 1 or more", c.UnsentBytes)
 	check(c.Recover == Refuse || c.Recover == Rewind || c.Recover == Skip, "Recover is %q, want rewind or skip", c.Recover)

@@ -13,6 +13,7 @@ import (
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
+	"github.com/tutti-go/tutti/tuttitest"
 )
 
 type Made struct {
@@ -184,4 +185,25 @@ func TestContractsThatDiffer(t *testing.T) {
 			t.Errorf("CheckContracts() = %v, want it to name %q", err, want)
 		}
 	}
+}
+
+// TestForeignIDsAreForgotten: ids of foreign messages are remembered for as many records
+// as is asked for, and not for ever.
+func TestForeignIDsAreForgotten(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("reader", reader, service.Config{Remember: 10})
+		for n := range 30 {
+			w.Produce(madeTopic, made("k", n))
+		}
+		w.Produce(madeTopic, made("k", 29))
+		w.Sleep(11 * time.Minute)
+		if ids := w.Query("reader", `SELECT id FROM tutti_foreign ORDER BY pos`); len(ids) != 9 || ids[0] != "k-21" {
+			t.Errorf("remembered are %v, want those of the last 10 records", ids)
+		}
+		w.Produce(madeTopic, made("k", 29))
+		w.Sleep(time.Minute)
+		if got := got(w); len(got) != 30 {
+			t.Errorf("%d are handled, want 30", len(got))
+		}
+	})
 }
