@@ -89,7 +89,7 @@ func start(ctx context.Context, s load.Settings, t tuning) (*bench, error) {
 		return b, err
 	}
 	for range t.instances {
-		b.mediator = service.New(prefix+"-mediator", b.Bus, service.Config{Database: b.mediating, Batch: t.batch, Shared: t.instances > 1})
+		b.mediator = service.New(prefix+"-mediator", b.Bus, service.Config{Database: b.mediating, Batch: t.batch})
 		b.engine = mediator(b.mediator, saga.Config{Retention: t.retention})
 		if err := b.Run(ctx, b.mediator); err != nil {
 			return b, err

@@ -70,7 +70,7 @@ func start(ctx context.Context, s load.Settings, t tuning) (*bench, error) {
 		return b, err
 	}
 	for range t.instances {
-		svc := service.New(prefix+"-orders", b.Bus, service.Config{Database: s.Database, Batch: t.batch, Shared: t.instances > 1})
+		svc := service.New(prefix+"-orders", b.Bus, service.Config{Database: s.Database, Batch: t.batch})
 		register(svc)
 		if err := b.Run(ctx, svc); err != nil {
 			return b, err
