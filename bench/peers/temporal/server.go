@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -94,17 +95,21 @@ func startServer(program, dir string, t *tables) (*server, error) {
 	return s, nil
 }
 
-// free finds ports that nobody listens on.
+// free finds ports that nobody listens on, below 32768: the server stores them in 16
+// bits with a sign.
 func free(n int) (ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 1000 {
+		port := 10_000 + rand.IntN(22_000) //nolint:gosec // no secret
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
-			return nil, err
+			continue
 		}
 		defer l.Close() // when all are found, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
 	}
-	return ports, nil
+	return nil, fmt.Errorf("find %d free ports: there are %d", n, len(ports))
 }
 
 func (s *server) process() string { return strconv.Itoa(s.cmd.Process.Pid) }
@@ -112,8 +117,13 @@ func (s *server) process() string { return strconv.Itoa(s.cmd.Process.Pid) }
 // said is the end of what the server has printed. It may be called once it has
 // ended.
 func (s *server) said() string {
+	const most = 500 // bytes of a line: they have stacks
 	lines := strings.Split(strings.TrimSpace(s.output.String()), "\n")
-	return strings.Join(lines[max(0, len(lines)-5):], "\n")
+	lines = lines[max(0, len(lines)-5):]
+	for i, l := range lines {
+		lines[i] = l[:min(len(l), most)]
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (s *server) stop() error {
