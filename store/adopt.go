@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // AdoptLane looks for a lane whose holder is gone: it has not been heard of for
@@ -58,7 +57,7 @@ func (s *Store) Abandoned(ctx context.Context) (bool, error) {
 	if s.lane == nil || !s.shared {
 		return false, nil
 	}
-	now := millis(time.Now())
+	now := millis(s.cfg.Now())
 	if expr := s.db.dialect().clock; expr != "" {
 		if err := s.Reader().QueryRow(ctx, `SELECT `+expr).Scan(&now); err != nil {
 			return false, fmt.Errorf("look for lanes whose instances are gone: %w", err)

@@ -50,6 +50,8 @@ type Config struct {
 	// Shared allows several instances on one SQLite database in one process: for
 	// tests. PostgreSQL is shared always.
 	Shared bool
+	// Now is the clock, for tests; default time.Now.
+	Now func() time.Time
 	// Existing makes no database: where there is none, Open returns fs.ErrNotExist.
 	Existing bool
 	// Logger defaults to slog.Default.
@@ -80,6 +82,9 @@ func Open(ctx context.Context, dsn string, cfg Config) (*Store, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	if cfg.Owner == "" {
 		return nil, errors.New("open database: Config.Owner is empty, want the service's name")

@@ -45,7 +45,7 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 		s.tx.Unlock()
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
-	return &Tx{s: s, now: time.Now().UTC().Truncate(time.Millisecond)}, nil
+	return &Tx{s: s, now: s.cfg.Now().UTC().Truncate(time.Millisecond)}, nil
 }
 
 // Update runs fn in a transaction of its own, for work outside a service's loop.
