@@ -156,7 +156,7 @@ func (s *Service) fits(p event.Partition, next int64, stored bool, b kafka.Bound
 	case next > b.End:
 		return b.End, fmt.Errorf(
 			"%s: the database has handled it up to %d, but the log ends at %d: the log was cut, or its topic made anew", p, next, b.End)
-	case next < b.Start:
+	case next < b.Start && s.cfg.guards.heads:
 		return b.Start, fmt.Errorf(
 			"%s: the next record is %d, but the log begins at %d: %d records were deleted by retention before they were handled", p, next, b.Start, b.Start-next)
 	case b.Committed > next:

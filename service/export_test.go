@@ -19,6 +19,7 @@ const (
 	GuardFirst      Guard = "nothing lands before the first event of a lane"
 	GuardResend     Guard = "the outbox is sent after a crash"
 	GuardChecks     Guard = "database and log are compared at the start"
+	GuardHeads      Guard = "nothing begins behind what the log has lost"
 	GuardKeys       Guard = "what follows a parked record waits"
 	GuardTurns      Guard = "the last holder's events are waited for"
 	GuardPositions  Guard = "a moved position fences"
@@ -40,6 +41,8 @@ func Without(g Guard, s *Service) {
 		off.resend = false
 	case GuardChecks:
 		off.checks = false
+	case GuardHeads:
+		off.heads = false
 	case GuardKeys:
 		off.keys = false
 	case GuardTurns:
@@ -105,3 +108,6 @@ func Conflicts(s *Service, conflict func(records int64) bool) {
 		return nil
 	}
 }
+
+// Clock makes a service's machine have a clock of its own.
+func Clock(s *Service, now func() time.Time) { s.cfg.hooks.now = now }

@@ -16,11 +16,12 @@ type guards struct {
 	first      bool // let nothing of a lane land before its first event
 	resend     bool // send what the last holder of the lane left unsent
 	checks     bool // compare database and log at the start
+	heads      bool // do not begin behind what the log has lost at its head
 	keys       bool // park what follows a parked record of its key
 	turns      bool // publish nothing while the last holder of a partition has events to send
 }
 
-var allGuards = guards{duplicates: true, gaps: true, again: true, first: true, resend: true, checks: true, keys: true, turns: true}
+var allGuards = guards{duplicates: true, gaps: true, again: true, first: true, resend: true, checks: true, heads: true, keys: true, turns: true}
 
 // hooks are for tests of this package; each may be nil.
 type hooks struct {
@@ -29,6 +30,8 @@ type hooks struct {
 	// send may make an event fail by itself, as clients can that send without
 	// idempotence: err is what its sender is told, and landed whether it is written.
 	send func(e *store.Sendable) (landed bool, err error)
+	// now is the clock of the machine; nil: the real one.
+	now func() time.Time
 	// look is how often topics are looked after; 0: as always.
 	look time.Duration
 }

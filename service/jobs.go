@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/store"
@@ -134,7 +133,7 @@ func (w *workers) attempt(j store.Job) completion {
 		return c
 	}
 	if after, ok := event.Delay(c.err); ok {
-		c.retry = time.Now().Add(after)
+		c.retry = w.l.now().Add(after)
 		return c
 	}
 	c.job.Attempts++
@@ -143,7 +142,7 @@ func (w *workers) attempt(j store.Job) completion {
 		limit = s.cfg.Attempts
 	}
 	if !event.Rejected(c.err) && c.job.Attempts < limit {
-		c.retry = time.Now().Add(w.l.backoff(c.job.Attempts - 1))
+		c.retry = w.l.now().Add(w.l.backoff(c.job.Attempts - 1))
 	}
 	s.log.Debug("job failed", "kind", j.Kind, "id", j.ID, "attempt", c.job.Attempts, "retry", !c.retry.IsZero(), "error", c.err)
 	return c

@@ -181,7 +181,7 @@ func (l *loop) gather(ctx, hard context.Context) (*inputs, error) {
 	if ctx.Err() == nil {
 		if err := l.clock(hard, in); err != nil {
 			l.s.log.Error("read what is due", "error", err)
-			l.next = time.Now().Add(time.Second)
+			l.next = l.now().Add(time.Second)
 		}
 	}
 	l.hold(ctx, in)
@@ -249,7 +249,7 @@ func (l *loop) idle(ctx context.Context) time.Duration {
 		d = 500 * time.Millisecond
 	}
 	if !l.next.IsZero() {
-		d = min(d, max(0, time.Until(l.next)))
+		d = min(d, max(0, l.next.Sub(l.now())))
 	}
 	if l.stalled.Load() != nil {
 		d = min(d, recountEvery)
@@ -265,7 +265,7 @@ func (l *loop) idle(ctx context.Context) time.Duration {
 
 // clock takes the jobs, timers and parked records that are due.
 func (l *loop) clock(ctx context.Context, in *inputs) error {
-	now := time.Now()
+	now := l.now()
 	if l.next.IsZero() || now.Before(l.next) {
 		return nil
 	}
@@ -288,6 +288,14 @@ func (l *loop) clock(ctx context.Context, in *inputs) error {
 		l.next = earlier(l.next, now.Add(100*time.Millisecond))
 	}
 	return nil
+}
+
+// now is the time by the machine's clock, which may be put right at any time.
+func (l *loop) now() time.Time {
+	if now := l.s.cfg.hooks.now; now != nil {
+		return now()
+	}
+	return time.Now()
 }
 
 func earlier(a, b time.Time) time.Time {

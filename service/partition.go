@@ -197,12 +197,16 @@ func (l *loop) start(ctx context.Context, p event.Partition) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if pos, ok := positions[p]; ok {
-		return pos.Next, nil
+	pos, known := positions[p]
+	if known && l.s.cfg.guards.heads {
+		return pos.Next, nil // where the log has lost that, reading fails
 	}
 	bounds, err := l.s.cfg.bus.Bounds(ctx, l.s.name, []string{p.Topic})
 	if err != nil {
 		return 0, err
+	}
+	if known {
+		return max(pos.Next, bounds[p].Start), nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -233,7 +237,7 @@ func (l *loop) forgetLost() {
 	lost := l.lost
 	l.lost = nil
 	if l.due {
-		l.due, l.next = false, time.Now()
+		l.due, l.next = false, l.now()
 	}
 	l.mu.Unlock()
 	for _, p := range lost {

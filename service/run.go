@@ -89,7 +89,7 @@ func (r *running) open(ctx context.Context) (err error) {
 	}
 	if r.db, err = store.Open(ctx, s.cfg.Database, store.Config{
 		Owner: s.name, Publishes: publishes, Partition: s.cfg.bus.Partition, Claim: l.workers.claim,
-		Unsynced: s.cfg.Unsynced, Shared: s.cfg.Shared, Logger: s.log,
+		Unsynced: s.cfg.Unsynced, Shared: s.cfg.Shared, Now: s.cfg.hooks.now, Logger: s.log,
 	}); err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (r *running) open(ctx context.Context) (err error) {
 		return err
 	}
 	l.db.Store(r.db)
-	l.next = time.Now() // jobs and parked records may be due
+	l.next = l.now() // jobs and parked records may be due
 	return r.join()
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -70,6 +71,9 @@ type small struct {
 	shared   bool          // there may be two instances of a service, and zombies
 	haunted  string        // whose
 	travel   string        // whose database goes back in time
+	headless bool          // the log loses its head while the sink is stopped
+	jumps    bool          // the clocks jump, and are put right in the end
+	skew     atomic.Int64  // of the clocks, ns
 
 	mu    sync.Mutex
 	rng   *rand.Rand // of what happens beside the test's goroutine
@@ -88,6 +92,8 @@ func newSmall(w *tuttitest.World, guard service.Guard) *small {
 	if r.IntN(4) == 0 && !s.shared {
 		s.travel = []string{"source", "middle", "sink"}[r.IntN(3)]
 	}
+	s.headless = r.IntN(4) == 0 && !s.shared && s.travel == ""
+	s.jumps = r.IntN(3) == 0 && !s.shared
 	if s.shared {
 		s.haunted = []string{"source", "middle", "sink"}[r.IntN(3)]
 	}
@@ -106,6 +112,9 @@ var errSmall = errors.New("the test wants it so")
 // prepare switches off what is to be off, and lets events fail.
 func (s *small) prepare(svc *service.Service) {
 	svc.Migrations(smallTables)
+	if s.jumps {
+		service.Clock(svc, func() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) })
+	}
 	if s.guard != "" {
 		service.Without(s.guard, svc)
 	}
@@ -247,13 +256,14 @@ type frost struct {
 	point service.Point
 	skip  int // so often it comes to the point before
 	lasts time.Duration
+	dies  bool // rather than to freeze
 	hit   chan struct{}
 }
 
-func (f *frost) arm(p service.Point, skip int, lasts time.Duration) {
+func (f *frost) arm(p service.Point, skip int, lasts time.Duration, dies bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.point, f.skip, f.lasts = p, skip, lasts
+	f.point, f.skip, f.lasts, f.dies = p, skip, lasts, dies
 }
 
 func (f *frost) fault(p service.Point) error {
@@ -268,30 +278,41 @@ func (f *frost) fault(p service.Point) error {
 		return nil
 	}
 	f.lasts = 0
+	dies := f.dies
 	f.mu.Unlock()
 	close(f.hit)
+	if dies {
+		return service.ErrCrash
+	}
 	time.Sleep(d)
 	return nil
 }
 
-// ghost is how an instance becomes a zombie.
+// ghost is how an instance becomes a zombie, or dies beside another.
 type ghost struct {
 	point service.Point
 	skip  int // how often it comes to the point before
 	lasts time.Duration
 	cut   bool          // it does not reach the broker either
 	heir  time.Duration // when another instance comes
+	dies  bool
 }
 
 // newGhost draws one that is given up for dead, or one that just shares with another
 // while it has records in hand.
 func newGhost(r *rand.Rand) ghost {
-	if r.IntN(3) == 0 {
-		return ghost{service.BeforeBegin, r.IntN(8), 5*time.Second + time.Duration(r.Int64N(int64(9*time.Second))), false, 500 * time.Millisecond}
+	switch r.IntN(4) {
+	case 0:
+		return ghost{service.BeforeBegin, r.IntN(8), 5*time.Second + time.Duration(r.Int64N(int64(9*time.Second))), false, 500 * time.Millisecond, false}
+	case 1: // another is there soon, and adopts what is left
+		return ghost{
+			[]service.Point{service.BeforeCommit, service.AfterCommit, service.BetweenSends}[r.IntN(3)], r.IntN(8),
+			store.LeaseTime + time.Duration(r.Int64N(int64(30*time.Second))), false, 500 * time.Millisecond, true,
+		}
 	}
 	return ghost{
 		[]service.Point{service.BeforeBegin, service.AfterCommit, service.BetweenSends}[r.IntN(3)], r.IntN(8),
-		store.LeaseTime + time.Duration(r.Int64N(int64(30*time.Second))), r.IntN(2) == 0, store.LeaseTime + 2*time.Second,
+		store.LeaseTime + time.Duration(r.Int64N(int64(30*time.Second))), r.IntN(2) == 0, store.LeaseTime + 2*time.Second, false,
 	}
 }
 
@@ -300,11 +321,11 @@ func (s *small) haunt(name string, g ghost) {
 	s.mu.Lock()
 	f := s.frost[name]
 	s.mu.Unlock()
-	f.arm(g.point, g.skip, g.lasts)
+	f.arm(g.point, g.skip, g.lasts, g.dies)
 	select {
 	case <-f.hit:
 	case <-time.After(time.Minute):
-		f.arm(g.point, 0, 0)
+		f.arm(g.point, 0, 0, false)
 		return // nothing happened
 	}
 	s.ExpectEnd(name) // fenced
@@ -394,18 +415,51 @@ func (s *small) goBack(name string, ids *int) {
 	s.start(name)
 }
 
-// harms are the faults of a small world.
-func (s *small) harms() tuttitest.Chaos {
+// harm begins the faults of a small world. Where two instances share a database, one
+// dies as its ghost does, and no other.
+func (s *small) harm() {
 	c := tuttitest.Chaos{Over: 8 * time.Second, Faults: 6}
-	if !s.shared {
-		return c
-	}
 	for _, k := range tuttitest.AllFaults {
-		if k != tuttitest.Kill && k != tuttitest.CrashPoint {
+		if !s.shared || k != tuttitest.Kill && k != tuttitest.CrashPoint {
 			c.Kinds = append(c.Kinds, k)
 		}
 	}
-	return c
+	s.Chaos(c)
+}
+
+// behind cuts off the head of a log while the one who reads it is stopped. It is to
+// refuse to go on behind that; it reports whether it has.
+func (s *small) behind(ids *int) bool {
+	t := s.T()
+	s.Stop("sink")
+	for range 4 {
+		s.write(*ids)
+		*ids++
+	}
+	s.Quiet()
+	for p, end := range s.Broker().Ends([]string{Passed{}.Contract().Topic.Name}) {
+		if err := s.Broker().Truncate(p, end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := s.TryStart("sink", s.sink)
+	if err != nil && !errors.Is(err, service.ErrMismatch) {
+		t.Errorf("start of the sink behind what was deleted = %v, want ErrMismatch", err)
+	}
+	return err != nil
+}
+
+// mostSkew is how far clocks jump. It is more than an instance may be silent.
+const mostSkew = 2 * time.Minute
+
+// jump lets the clocks jump a few times, and puts them right at last.
+func (s *small) jump(over time.Duration, by []time.Duration) {
+	for _, skew := range by {
+		time.Sleep(over / time.Duration(len(by)))
+		s.skew.Store(int64(skew))
+	}
+	time.Sleep(over / time.Duration(len(by)))
+	s.skew.Store(0)
 }
 
 // live runs a small world from its beginning to its end.
@@ -422,7 +476,15 @@ func live(w *tuttitest.World, guard service.Guard) {
 		g := newGhost(w.Rand())
 		ghosts.Go(func() { s.haunt(s.haunted, g) })
 	}
-	w.Chaos(s.harms())
+	var clocks sync.WaitGroup
+	if s.jumps {
+		by := make([]time.Duration, 3)
+		for i := range by {
+			by[i] = time.Duration(w.Rand().Int64N(int64(2*mostSkew))) - mostSkew
+		}
+		clocks.Go(func() { s.jump(8*time.Second, by) })
+	}
+	s.harm()
 	ids := 0
 	for range 24 {
 		s.write(ids)
@@ -432,9 +494,18 @@ func live(w *tuttitest.World, guard service.Guard) {
 		}
 	}
 	ghosts.Wait()
+	clocks.Wait()
 	for range 4 { // also after the last zombie
 		s.write(ids)
 		ids++
+	}
+	w.Quiet()
+	if s.jumps { // what was stored while they were ahead is late
+		w.Sleep(mostSkew + time.Minute)
+		w.Quiet()
+	}
+	if s.headless && s.behind(&ids) {
+		return // and a person has to decide
 	}
 	w.Quiet()
 	if s.travel != "" {

@@ -31,7 +31,7 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 			}
 			if conflicts%halveAfter == 0 { // the shorter, the sooner it finds a gap between theirs
 				in.halve()
-				l.next = time.Now()
+				l.next = l.now()
 			}
 			if err := l.keep(ctx); err != nil { // or others take this instance for dead
 				l.s.log.Warn("say that the lane is still held", "error", err)

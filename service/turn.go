@@ -49,7 +49,7 @@ func (l *loop) meet(ctx context.Context, in *inputs) error {
 	in.deliveries = nil
 	if in.parked != nil { // they are in the table
 		in.parked = nil
-		l.next = earlier(l.next, time.Now().Add(turnPoll))
+		l.next = earlier(l.next, l.now().Add(turnPoll))
 	}
 	if in.empty() && !sleep(ctx, turnPoll) {
 		return context.Cause(ctx)
