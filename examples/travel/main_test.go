@@ -187,7 +187,7 @@ func TestProgram(t *testing.T) {
 	var out strings.Builder
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := program().Run(ctx, []string{"--patience", "50ms"}, func(string) string { return "" }, &out, io.Discard); err != nil {
+	if err := program().Run(ctx, []string{"--patience", "2s"}, func(string) string { return "" }, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	const want = `
