@@ -26,35 +26,35 @@ type theatre struct {
 // play runs a test with sagas.
 func play(t *testing.T, fn func(w *theatre), defs ...saga.Saga) {
 	t.Helper()
-	tuttitest.RunConfig(t, tuttitest.Config{Patience: 60 * 24 * time.Hour, Calm: true}, func(w *tuttitest.World) {
-		th := &theatre{World: w, hands: newHands(), defs: defs}
-		w.Start("hands", th.hands.register)
-		th.direct()
-		fn(th)
+	tuttitest.RunConfig(t, tuttitest.Config{Patience: 60 * 24 * time.Hour, Calm: true}, func(world *tuttitest.World) {
+		w := &theatre{World: world, hands: newHands(), defs: defs}
+		w.Start("hands", w.hands.register)
+		w.direct()
+		fn(w)
 	})
 }
 
 // direct starts the director.
-func (th *theatre) direct() { th.Start("director", th.register) }
+func (w *theatre) direct() { w.Start("director", w.register) }
 
-func (th *theatre) register(s *service.Service) {
-	th.svc, th.engine = s, saga.Register(s, th.cfg, th.defs...)
+func (w *theatre) register(s *service.Service) {
+	w.svc, w.engine = s, saga.Register(s, w.cfg, w.defs...)
 	event.Publishes[begin](s)
 }
 
 // expect waits until a saga is over, or stands as it says.
-func (th *theatre) expect(id string, status saga.Status, reason string) {
-	th.T().Helper()
-	th.ExpectRows("director", `SELECT status, reason FROM saga_live WHERE id = '`+id+`' UNION ALL SELECT status, reason FROM saga_done WHERE id = '`+id+`'`,
+func (w *theatre) expect(id string, status saga.Status, reason string) {
+	w.T().Helper()
+	w.ExpectRows("director", `SELECT status, reason FROM saga_live WHERE id = '`+id+`' UNION ALL SELECT status, reason FROM saga_done WHERE id = '`+id+`'`,
 		string(status)+"|"+reason)
 }
 
 // told is what a saga's state was told.
-func (th *theatre) told(id string) string {
-	th.T().Helper()
-	rows := th.Query("director", `SELECT doc FROM saga_live WHERE id = $1 UNION ALL SELECT doc FROM saga_done WHERE id = $1`, id)
+func (w *theatre) told(id string) string {
+	w.T().Helper()
+	rows := w.Query("director", `SELECT doc FROM saga_live WHERE id = $1 UNION ALL SELECT doc FROM saga_done WHERE id = $1`, id)
 	if len(rows) != 1 {
-		th.T().Fatalf("saga %s: %d rows", id, len(rows))
+		w.T().Fatalf("saga %s: %d rows", id, len(rows))
 	}
 	_, rest, _ := strings.Cut(rows[0], `"Told":"`)
 	text, _, _ := strings.Cut(rest, `"`)
@@ -62,20 +62,20 @@ func (th *theatre) told(id string) string {
 }
 
 // left is the work that is done and not undone.
-func (th *theatre) left(id string) string {
-	th.T().Helper()
-	return strings.Join(th.Query("hands", `SELECT kind || n FROM work WHERE id = $1 ORDER BY kind, n`, id), " ")
+func (w *theatre) left(id string) string {
+	w.T().Helper()
+	return strings.Join(w.Query("hands", `SELECT kind || n FROM work WHERE id = $1 ORDER BY kind, n`, id), " ")
 }
 
 // order does what a person wants.
-func (th *theatre) order(fn func(ctx context.Context, tx *store.Tx) error) error {
-	return th.svc.Write(th.T().Context(), fn)
+func (w *theatre) order(fn func(ctx context.Context, tx *store.Tx) error) error {
+	return w.svc.Write(w.T().Context(), fn)
 }
 
-func (th *theatre) want(what, got, want string) {
-	th.T().Helper()
+func (w *theatre) want(what, got, want string) {
+	w.T().Helper()
 	if got != want {
-		th.T().Errorf("%s: %q, want %q", what, got, want)
+		w.T().Errorf("%s: %q, want %q", what, got, want)
 	}
 }
 

@@ -45,7 +45,6 @@ type (
 	paidOut    struct{ ID string }
 	mailIt     struct{ ID string }
 	remindIt   struct{ ID string }
-	closeIt    struct{ ID string }
 	noteIt     struct{ ID string }
 	unnoteIt   struct{ ID string }
 	unnoted    struct{ ID string }
@@ -71,7 +70,6 @@ func (mailIt) Contract() event.Contract {
 func (remindIt) Contract() event.Contract {
 	return contract("mail.remind", "mail.command", event.KindCommand)
 }
-func (closeIt) Contract() event.Contract { return contract("loan.closed", "loan", event.KindEvent) }
 func (noteIt) Contract() event.Contract {
 	return contract("note.make", "note.command", event.KindCommand)
 }
@@ -94,7 +92,6 @@ func (m payOut) Key() string     { return m.ID }
 func (m paidOut) Key() string    { return m.ID }
 func (m mailIt) Key() string     { return m.ID }
 func (m remindIt) Key() string   { return m.ID }
-func (m closeIt) Key() string    { return m.ID }
 func (m noteIt) Key() string     { return m.ID }
 func (m unnoteIt) Key() string   { return m.ID }
 func (m unnoted) Key() string    { return m.ID }

@@ -183,12 +183,12 @@ func (sel selection) statement() *statement {
 	if strings.HasPrefix(sel.after.list, over) {
 		s.table, s.columns = "saga_done", "n, "+brief+"0 AS armed"
 	}
-	switch after := sel.after; {
-	case after.list == liveByAge:
+	switch after := sel.after; after.list {
+	case liveByAge:
 		s.order = " ORDER BY n"
 		s.bounds = append(s.bounds, "n > "+s.arg(after.n))
 		return s
-	case after.list == overByAge:
+	case overByAge:
 		s.order = " ORDER BY n DESC"
 		if after.n > 0 {
 			s.bounds = append(s.bounds, "n < "+s.arg(after.n))

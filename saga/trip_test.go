@@ -24,15 +24,13 @@ type (
 	flightFree  struct{ Trip string }
 	hotelTaken  struct{ Trip string }
 	hotelFull   struct{ Trip, Why string }
-	givenUp     struct{ Trip, Why string }
 )
 
 func contract(typ, topic string, kind event.Kind) event.Contract {
 	return event.Contract{Type: typ, Version: 1, Topic: event.Topic{Name: topic}, Kind: kind}
 }
 
-func (wanted) Contract() event.Contract  { return contract("trip.wanted", "trip", event.KindEvent) }
-func (givenUp) Contract() event.Contract { return contract("trip.given-up", "trip", event.KindEvent) }
+func (wanted) Contract() event.Contract { return contract("trip.wanted", "trip", event.KindEvent) }
 func (bookFlight) Contract() event.Contract {
 	return contract("flight.book", "flight.command", event.KindCommand)
 }
@@ -52,7 +50,6 @@ func (hotelTaken) Contract() event.Contract { return contract("hotel.taken", "ho
 func (hotelFull) Contract() event.Contract  { return contract("hotel.full", "hotel", event.KindEvent) }
 
 func (m wanted) Key() string      { return m.Trip }
-func (m givenUp) Key() string     { return m.Trip }
 func (m bookFlight) Key() string  { return m.Trip }
 func (m dropFlight) Key() string  { return m.Trip }
 func (m flightTaken) Key() string { return m.Trip }

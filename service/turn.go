@@ -45,6 +45,11 @@ func (l *loop) meet(ctx context.Context, in *inputs) error {
 	if err := l.keep(ctx); err != nil { // or what waits here would be adopted
 		return err
 	}
+	if sent := l.relay.landed(); sent > l.swept() { // or the other, who waits for this one, would wait for good
+		if err := l.db.Load().Sweep(ctx, sent); err != nil {
+			return err
+		}
+	}
 	in.postpone(inputs{deliveries: in.deliveries})
 	in.deliveries = nil
 	if in.parked != nil { // they are in the table

@@ -217,7 +217,7 @@ func (s *sqlite) query(_ context.Context, query string, args []any) (Rows, error
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(context.Background(), args...)
+	rows, err := st.QueryContext(context.Background(), args...) //nolint:rowserrcheck // the caller's, who reads them
 	if err != nil {
 		return nil, s.judge(err) // a nil *sql.Rows must not become a Rows
 	}
@@ -234,7 +234,7 @@ func (r judged) Next() bool {
 	if r.Rows.Next() {
 		return true
 	}
-	if err := r.Rows.Err(); err != nil {
+	if err := r.Err(); err != nil {
 		_ = r.s.judge(err) // the caller asks for it by Err
 	}
 	return false
