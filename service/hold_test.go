@@ -29,6 +29,7 @@ func TestUnwantedRecordsWait(t *testing.T) {
 	}
 	produce(t, bus, madeTopic, unwanted(records))
 	eventually(t, s, "the last is fetched", func() bool { lag := s.Status().Lag; return len(lag) == 1 && lag[0].End == records+1 })
+	time.Sleep(200 * time.Millisecond) // and handed to the loop, which nothing shows
 	stop()
 	again, _ := start(t, bus, "echo", dir, service.Config{}, echo)
 	produce(t, bus, madeTopic, made("ok", 1))
