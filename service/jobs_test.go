@@ -2,14 +2,17 @@ package service_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
+	"github.com/tutti-go/tutti/tuttitest"
 )
 
 // calls notes which jobs are called, and which results are handled.
@@ -131,4 +134,32 @@ func TestPutOffATimer(t *testing.T) {
 	if at := <-rang; at.Before(want) {
 		t.Errorf("it rang %v too early", want.Sub(at))
 	}
+}
+
+// TestKilledWhileItReadsWhatIsDue: a service that is killed by a job while its loop asks
+// the database what else is due ends at once, and leaves nothing behind.
+func TestKilledWhileItReadsWhatIsDue(t *testing.T) {
+	register := func(s *service.Service) {
+		event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[Made]) error {
+			if err := job.Start(ctx, tx, m.Body.ID, ring{N: m.Body.N}); err != nil {
+				return err
+			}
+			return job.At(ctx, tx, tx.Now(), m.Body.ID, chime{N: m.Body.N})
+		})
+		job.Handle(s, job.Config{}, func(context.Context, job.Call[ring]) (any, error) { return nil, nil },
+			func(context.Context, *store.Tx, job.Result[ring, any]) error { return nil })
+		job.OnDue(s, func(context.Context, *store.Tx, job.Due[chime]) error { return nil })
+	}
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		for n := range 100 { // some of them are killed at that moment
+			w.Start("busy", register)
+			w.CrashAt("busy", service.BeforeJob)
+			w.Publish(Made{fmt.Sprint("k", n), n})
+			begin := time.Now()
+			err := w.AwaitEnd("busy")
+			if d := time.Since(begin); d > time.Second {
+				w.T().Fatalf("it took %v to end with %v", d, err)
+			}
+		}
+	})
 }

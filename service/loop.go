@@ -179,7 +179,7 @@ func (l *loop) gather(ctx, hard context.Context) (*inputs, error) {
 	drain(l.requests, &in.requests, l.s.cfg.Batch)
 	drain(l.completions, &in.completions, l.s.cfg.Batch)
 	if ctx.Err() == nil {
-		if err := l.clock(hard, in); err != nil {
+		if err := l.clock(hard, in); err != nil && hard.Err() == nil {
 			l.s.log.Error("read what is due", "error", err)
 			l.next = l.now().Add(time.Second)
 		}

@@ -234,7 +234,10 @@ func (r *running) run(ctx context.Context) error {
 		start(func() error { return safely(func() error { return fn(reading) }) })
 	}
 	looping := make(chan error, 1)
-	go func() { looping <- l.run(reading, r.hard, l.workers.idle) }()
+	go func() {
+		defer close(looping) // below, the first answer may be taken before drain asks for it
+		looping <- l.run(reading, r.hard, l.workers.idle)
+	}()
 	close(s.ready)
 
 	var err error
