@@ -123,6 +123,7 @@ func TestLists(t *testing.T) {
 	withOffice(t, func(o *office) {
 		for i := range 7 {
 			o.Publish(applied{fmt.Sprintf("a%d", i)})
+			o.Quiet() // it has begun
 			o.Sleep(time.Minute)
 		}
 		o.Publish(applied{"b%"}, applied{"bx"}, applied{"ä"}, applied{"äh"})
