@@ -81,6 +81,28 @@ func TestCancel(t *testing.T) {
 	}, def)
 }
 
+// What who starts the saga has done by then is undone even if it is cancelled before it
+// starts.
+func TestCancelledBeforeItsStart(t *testing.T) {
+	def := saga.Define("owed", 1, starts(),
+		saga.CancelledBy(func(_ *story, m event.Message[stop]) string { return m.Body.Why }),
+		saga.Step("owed", saga.Undo(func(s *story) undo[a] { return undo[a]{s.ID, "0"} },
+			saga.Done(func(*story, event.Message[gone[a]]) {}))),
+		work[b]())
+	play(t, func(w *theatre) {
+		w.Publish(stop{"early", "changed my mind"})
+		w.Quiet()
+		w.Publish(begin{ID: "early"})
+		w.expect("early", saga.Compensated, "changed my mind")
+		if n := w.hands.times("undo-a early"); n != 1 {
+			t.Errorf("what the start had done is undone %d times, want 1", n)
+		}
+		if n := w.hands.times("do-b early"); n != 0 {
+			t.Errorf("what was cancelled before it began has done %d things", n)
+		}
+	}, def)
+}
+
 func TestStuck(t *testing.T) {
 	def := saga.Define("stuck", 1, starts(), work[a](), work[b]().Tries(3, time.Minute), work[c]())
 	play(t, func(w *theatre) {

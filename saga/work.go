@@ -155,9 +155,26 @@ func (w *work) begin(in *instance, why line) error {
 		if err != nil {
 			return err
 		}
+		if err := r.grant(); err != nil {
+			return err
+		}
 		return r.cancel(by, cancelled.Envelope, body)
 	}
 	return r.advance()
+}
+
+// grant completes the steps at the beginning that have no command: what they stand for
+// was done by who started the saga, and is undone even if nothing else ever is done.
+func (r run) grant() error {
+	for _, n := range r.plan.root.children {
+		if n.kind != step || n.send != nil {
+			break
+		}
+		if _, err := r.forward(n, ""); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func contractOf(env event.Envelope) contractID { return contractID{env.Topic, env.Type, env.Version} }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,17 +94,17 @@ func ended(w *tuttitest.World) []string {
 // The agency may die at any moment. We try every sixth, or all where CI asks for many
 // seeds.
 func TestAgencyCrashesAnywhere(t *testing.T) {
-	step := 6
+	step := int64(6)
 	if os.Getenv("TUTTI_SEEDS") != "" {
 		step = 1
 	}
-	moment, more := 1, true
+	moment, more := int64(1), true
 	for ; more; moment += step {
 		t.Run(fmt.Sprint(moment), func(t *testing.T) {
 			tuttitest.Run(t, func(w *tuttitest.World) {
-				calls := 0
+				var calls atomic.Int64
 				open(w, service.Config{Fault: func(p service.Point) error {
-					if calls++; calls == moment {
+					if calls.Add(1) == moment {
 						return service.ErrCrash
 					}
 					return nil
@@ -111,7 +112,7 @@ func TestAgencyCrashesAnywhere(t *testing.T) {
 				w.Publish(alice, bob, carol)
 				w.ExpectEnd("agency")
 				w.Sleep(5 * time.Second) // carol's car is given up after 3
-				if more = calls >= moment; more {
+				if more = calls.Load() >= moment; more {
 					_ = w.AwaitEnd("agency") // with ErrCrash
 					w.Restart("agency")
 				}
