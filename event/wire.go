@@ -105,41 +105,44 @@ func decodeBinary(r Record) (Envelope, []byte, error) {
 	e := Envelope{Key: string(r.Key)}
 	var spec, when, version, subject string
 	var err error
+	values := joined(r.Headers)
 	for _, h := range r.Headers {
+		value := values[:len(h.Value)]
+		values = values[len(h.Value):]
 		switch h.Key {
 		case "ce_specversion":
-			spec = string(h.Value)
+			spec = value
 		case "ce_id":
-			e.ID = string(h.Value)
+			e.ID = value
 		case "ce_source":
-			e.Source = string(h.Value)
+			e.Source = value
 		case "ce_type":
-			e.Type = string(h.Value)
+			e.Type = value
 		case "ce_time":
-			when = string(h.Value)
+			when = value
 		case "ce_subject":
-			subject = string(h.Value)
+			subject = value
 		case "ce_dataversion":
-			version = string(h.Value)
+			version = value
 		case "ce_kind":
-			e.Kind = parseKind(string(h.Value))
+			e.Kind = parseKind(value)
 		case "ce_correlationid":
-			e.CorrelationID = string(h.Value)
+			e.CorrelationID = value
 		case "ce_causationid":
-			e.CausationID = string(h.Value)
+			e.CausationID = value
 		case "traceparent", "ce_traceparent":
-			e.TraceParent = string(h.Value)
+			e.TraceParent = value
 		case "tracestate", "ce_tracestate":
-			e.TraceState = string(h.Value)
+			e.TraceState = value
 		case "lane":
-			e.Lane = string(h.Value)
+			e.Lane = value
 		case "seq":
-			if e.Seq, err = strconv.ParseInt(string(h.Value), 10, 64); err != nil || e.Seq < 1 {
-				return e, r.Value, malformed("header seq is %q, want a number from 1", h.Value)
+			if e.Seq, err = strconv.ParseInt(value, 10, 64); err != nil || e.Seq < 1 {
+				return e, r.Value, malformed("header seq is %q, want a number from 1", clip(value))
 			}
 		default:
 			if isContentType(h.Key) {
-				e.ContentType = string(h.Value)
+				e.ContentType = value
 			}
 		}
 	}
@@ -153,6 +156,21 @@ func decodeBinary(r Record) (Envelope, []byte, error) {
 		return e, r.Value, err
 	}
 	return e, r.Value, nil
+}
+
+// joined is the values of headers as one string, of which each is a part: one
+// allocation, where there would be one for each of a dozen.
+func joined(headers []Header) string {
+	size := 0
+	for _, h := range headers {
+		size += len(h.Value)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, h := range headers {
+		b.Write(h.Value)
+	}
+	return b.String()
 }
 
 func parseKind(s string) Kind {

@@ -116,19 +116,14 @@ func (c *Consumer) Poll(ctx context.Context, limit int) ([]Fetched, error) {
 		return nil, err
 	}
 	var out []Fetched
-	headers := make([]event.Header, 0, 14*fetches.NumRecords()) // one slab for all
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if len(p.Records) == 0 {
 			return
 		}
 		f := Fetched{Partition: event.Partition{Topic: p.Topic, Number: p.Partition}, End: p.HighWatermark, Records: make([]Consumed, len(p.Records))}
 		for i, r := range p.Records {
-			start := len(headers)
-			for _, h := range r.Headers {
-				headers = append(headers, event.Header(h))
-			}
 			f.Records[i] = Consumed{
-				Record: event.Record{Key: r.Key, Value: r.Value, Headers: headers[start:len(headers):len(headers)]},
+				Record: event.Record{Key: r.Key, Value: r.Value, Headers: ours(r.Headers)},
 				Offset: r.Offset, Time: r.Timestamp,
 			}
 		}

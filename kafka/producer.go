@@ -58,11 +58,7 @@ func (p *Producer) Send(ctx context.Context, to event.Partition, r event.Record,
 			return
 		}
 	}
-	headers := make([]kgo.RecordHeader, len(r.Headers))
-	for i, h := range r.Headers {
-		headers[i] = kgo.RecordHeader(h)
-	}
-	record := &kgo.Record{Topic: to.Topic, Partition: to.Number, Key: r.Key, Value: r.Value, Headers: headers}
+	record := &kgo.Record{Topic: to.Topic, Partition: to.Number, Key: r.Key, Value: r.Value, Headers: theirs(r.Headers)}
 	// The client tries a record whose context has ended, but which may have been
 	// written, again and again without a pause. It ends with the producer instead.
 	p.client.Produce(context.WithoutCancel(ctx), record, func(r *kgo.Record, err error) {

@@ -244,7 +244,8 @@ func (b *batch) progress(p event.Partition) (*progress, error) {
 // deliver handles records. Consecutive messages of a batch handler go to it
 // together, unless each is on its own.
 func (b *batch) deliver(ds []delivery) error {
-	var run []event.Received
+	run := b.l.spare[:0]
+	defer func() { clear(run[:cap(run)]); b.l.spare = run[:0] }()
 	var owner *event.Binding[*store.Tx]
 	flush := func() error {
 		if len(run) == 0 {

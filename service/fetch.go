@@ -19,7 +19,11 @@ func (l *loop) fetch(ctx context.Context, c *kafka.Consumer) error {
 		if err != nil {
 			return err
 		}
-		var ds []delivery
+		n := 0
+		for _, f := range fetched {
+			n += len(f.Records)
+		}
+		ds := make([]delivery, 0, n)
 		for _, f := range fetched {
 			for _, r := range f.Records {
 				m := l.decode(f.Partition, r.Offset, r.Record)

@@ -41,12 +41,13 @@ type loop struct {
 	parked     int       // records parked in known partitions
 	next       time.Time // when something is due; zero: never
 	gaps       map[string]bool
-	rest       *inputs    // of a batch that took too long for one transaction
-	kept       time.Time  // when the last transaction committed
-	held       []delivery // nobody here wants them; handled with what comes next
-	holding    time.Time  // since when
-	recounts   time.Time  // when parked records are counted again, where they are too many
-	turn       *turn      // what other instances are to send first; nil: nothing
+	rest       *inputs          // of a batch that took too long for one transaction
+	kept       time.Time        // when the last transaction committed
+	spare      []event.Received // empty: memory for those that a handler takes together
+	held       []delivery       // nobody here wants them; handled with what comes next
+	holding    time.Time        // since when
+	recounts   time.Time        // when parked records are counted again, where they are too many
+	turn       *turn            // what other instances are to send first; nil: nothing
 
 	mu       sync.Mutex
 	first    map[event.Partition]int64 // where partitions without a position begin

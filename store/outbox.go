@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/tutti-go/tutti/event"
@@ -40,8 +41,10 @@ func (tx *Tx) appendOutbox(ctx context.Context, sent int64) (Committed, func(), 
 	batch := l.batch
 	if len(n.events) > 0 {
 		batch++
+		packed := encodeEvents(tx.s.scratch.packed[:0], n.events)
+		tx.s.scratch.packed = packed
 		if err := tx.Exec(ctx, `INSERT INTO tutti_outbox (lane, batch, written, events) VALUES ($1, $2, $3, $4)`,
-			l.Number, batch, millis(tx.now), encodeEvents(n.events)); err != nil {
+			l.Number, batch, millis(tx.now), packed); err != nil {
 			return Committed{}, nil, fmt.Errorf("append to outbox: %w", err)
 		}
 		if err := tx.numberNext(ctx, l, n.partitions); err != nil {
@@ -184,12 +187,12 @@ func (l *Lane) number(tx *Tx) (numbered, error) {
 }
 
 // encodeEvents packs messages as length-prefixed fields, after a version byte.
-func encodeEvents(events []Sendable) []byte {
+func encodeEvents(b []byte, events []Sendable) []byte {
 	size := 1
 	for _, e := range events {
 		size += 32 + len(e.Topic) + len(e.Record.Key) + len(e.Record.Value) + 48*len(e.Record.Headers)
 	}
-	b := append(make([]byte, 0, size), 1)
+	b = append(slices.Grow(b, size), 1)
 	b = binary.AppendUvarint(b, uint64(len(events)))
 	for _, e := range events {
 		b = appendBytes(b, e.Topic)

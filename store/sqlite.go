@@ -19,7 +19,7 @@ type sqlite struct {
 	path    string
 	pool    *sql.DB // of the writer: one connection
 	writer  *sql.Conn
-	stmts   map[string]*sql.Stmt
+	stmts   map[string]prepared
 	readers *sql.DB
 	file    os.FileInfo // of path, when it was opened
 
@@ -28,6 +28,12 @@ type sqlite struct {
 	failed   error // why nothing more may be done in it
 	checks   bool  // constraints have failed at a COMMIT before: savepoints are to check theirs
 	dangling bool  // some were not met when the savepoint began
+}
+
+// prepared is a statement, and which argument each of its placeholders stands for.
+type prepared struct {
+	*sql.Stmt
+	order []int
 }
 
 const maxStatements = 512 // prepared on the writer; more than that are generated texts
@@ -62,7 +68,7 @@ func openSQLite(ctx context.Context, path string, cfg Config) (*sqlite, error) {
 	if err != nil {
 		return nil, closing(readers, closing(pool, err))
 	}
-	return &sqlite{path: path, pool: pool, writer: writer, stmts: map[string]*sql.Stmt{}, readers: readers, file: file}, nil
+	return &sqlite{path: path, pool: pool, writer: writer, stmts: map[string]prepared{}, readers: readers, file: file}, nil
 }
 
 func closing(db *sql.DB, err error) error {
@@ -171,7 +177,7 @@ func (s *sqlite) expect(ctx context.Context, query string, args []any, n int, ot
 // prepared returns the statement for a query text, prepared once. Statements run
 // without the caller's cancellation, which would cost a goroutine each; callers
 // check the context before.
-func (s *sqlite) prepared(query string) (*sql.Stmt, error) {
+func (s *sqlite) prepared(query string) (prepared, error) {
 	if st, ok := s.stmts[query]; ok {
 		return st, nil
 	}
@@ -181,12 +187,13 @@ func (s *sqlite) prepared(query string) (*sql.Stmt, error) {
 			delete(s.stmts, q)
 		}
 	}
-	st, err := s.writer.PrepareContext(context.Background(), query)
+	text, order := positional(query)
+	st, err := s.writer.PrepareContext(context.Background(), text)
 	if err != nil {
-		return nil, fmt.Errorf("%w in: %s", s.judge(err), strings.Join(strings.Fields(query), " "))
+		return prepared{}, fmt.Errorf("%w in: %s", s.judge(err), strings.Join(strings.Fields(query), " "))
 	}
-	s.stmts[query] = st
-	return st, nil
+	s.stmts[query] = prepared{st, order}
+	return s.stmts[query], nil
 }
 
 func (s *sqlite) exec(_ context.Context, query string, args []any) (int64, error) {
@@ -198,11 +205,11 @@ func (s *sqlite) exec(_ context.Context, query string, args []any) (int64, error
 			return 0, err
 		}
 	}
-	st, err := s.prepared(query) //nolint:sqlclosecheck // kept for the next call, and closed with the connection
+	st, err := s.prepared(query)
 	if err != nil {
 		return 0, err
 	}
-	res, err := st.ExecContext(context.Background(), args...)
+	res, err := st.ExecContext(context.Background(), arrange(args, st.order)...)
 	if err != nil {
 		return 0, s.judge(err)
 	}
@@ -213,11 +220,11 @@ func (s *sqlite) query(_ context.Context, query string, args []any) (Rows, error
 	if s.failed != nil {
 		return nil, s.failed
 	}
-	st, err := s.prepared(query) //nolint:sqlclosecheck // kept for the next call, and closed with the connection
+	st, err := s.prepared(query)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := st.QueryContext(context.Background(), args...) //nolint:rowserrcheck // the caller's, who reads them
+	rows, err := st.QueryContext(context.Background(), arrange(args, st.order)...) //nolint:rowserrcheck // the caller's, who reads them
 	if err != nil {
 		return nil, s.judge(err) // a nil *sql.Rows must not become a Rows
 	}

@@ -65,6 +65,7 @@ type Store struct {
 	db      backend
 	name    string // Owner.incarnation: the prefix of lane names
 	tx      sync.Mutex
+	scratch scratch // of the transaction that has tx
 	lane    *Lane
 	shared  bool // other instances may have the database open
 	release func() error

@@ -45,7 +45,7 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 		s.tx.Unlock()
 		return nil, fmt.Errorf("begin transaction: %w", err)
 	}
-	return &Tx{s: s, now: s.cfg.Now().UTC().Truncate(time.Millisecond)}, nil
+	return &Tx{s: s, out: s.scratch.out, now: s.cfg.Now().UTC().Truncate(time.Millisecond)}, nil
 }
 
 // Update runs fn in a transaction of its own, for work outside a service's loop.
@@ -226,7 +226,26 @@ func (tx *Tx) Rollback() {
 	if err := tx.s.db.rollback(context.Background()); err != nil {
 		tx.s.cfg.Logger.Warn("roll back transaction", "error", err)
 	}
+	tx.s.scratch.keep(tx)
 	tx.s.tx.Unlock()
+}
+
+// scratch is memory that each transaction leaves to the next.
+type scratch struct {
+	out    []pending
+	packed []byte
+}
+
+func (s *scratch) keep(tx *Tx) {
+	const mostOut, mostPacked = 16 << 10, 4 << 20 // messages, and bytes
+	clear(tx.out)
+	if s.out = tx.out[:0]; cap(s.out) > mostOut {
+		s.out = nil
+	}
+	if cap(s.packed) > mostPacked {
+		s.packed = nil
+	}
+	tx.out = nil
 }
 
 // Books is the bookkeeping that one transaction stores beside the effects.
@@ -277,6 +296,7 @@ func (tx *Tx) Commit(ctx context.Context, b Books) (Committed, error) {
 	keep()
 	c.Jobs = added(tx.jobs)
 	tx.done = true
+	tx.s.scratch.keep(tx)
 	tx.s.tx.Unlock()
 	for _, fn := range tx.then {
 		fn()

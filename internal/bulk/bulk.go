@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// most is the longest piece. SQLite's driver looks up the name of each argument
-// among all names, so that long lists cost more than they save.
+// most is the longest piece. Longer ones save nothing more.
 const most = 32
 
 // Chunks cuts list into consecutive pieces whose lengths are powers of two, at
