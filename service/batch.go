@@ -199,19 +199,24 @@ func (b *batch) request(r *request) error {
 	ctx, cancel := b.limited(b.each)
 	defer cancel()
 	var broken error
-	r.err, broken = b.apart(r, func() error {
+	r.err, broken = b.apart(r, b.each, func() error {
 		return safely(func() error { return r.fn(ctx, b.tx) })
 	})
 	return broken
 }
 
 // apart runs fn in a savepoint. Where it ends the transaction all the same, whose it is
-// is remembered: in the next attempt it fails without being run.
-func (b *batch) apart(whose any, fn func() error) (failure, broken error) {
+// is remembered: in the next attempt it fails without being run. Unless it is confirmed, it
+// may fail later, and all of the transaction with it.
+func (b *batch) apart(whose any, confirm bool, fn func() error) (failure, broken error) {
 	if err := b.blamed[whose]; err != nil {
 		return err, nil
 	}
-	failure, broken = b.tx.Savepoint(b.ctx, fn)
+	savepoint := b.tx.Savepoint
+	if !confirm {
+		savepoint = b.tx.Apart
+	}
+	failure, broken = savepoint(b.ctx, fn)
 	if store.Ended(broken) {
 		b.blamed[whose] = cmp.Or(failure, broken)
 	}
@@ -397,7 +402,7 @@ func (b *batch) savepoint(binding *event.Binding[*store.Tx], m event.Received) (
 	ctx, cancel := b.limited(true)
 	defer cancel()
 	b.one[0] = m
-	return b.apart(place{event.Partition{Topic: m.Topic, Number: m.Partition}, m.Offset}, func() error { return b.call(ctx, binding, b.one[:]) })
+	return b.apart(place{event.Partition{Topic: m.Topic, Number: m.Partition}, m.Offset}, true, func() error { return b.call(ctx, binding, b.one[:]) })
 }
 
 // call runs a handler. A panic is an error with its stack.

@@ -139,7 +139,7 @@ func (b *batch) finish(j store.Job, value any, failure error) error {
 		}
 		return nil
 	}
-	err, broken := b.apart(task{j.Kind, j.ID}, done)
+	err, broken := b.apart(task{j.Kind, j.ID}, true, done)
 	if broken != nil || err == nil {
 		return broken
 	}

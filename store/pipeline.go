@@ -22,6 +22,10 @@ type pipeline struct {
 	doubt   bool  // COMMIT was sent, and nobody knows
 	checks  bool  // constraints have failed at a COMMIT before: savepoints are to check theirs
 	builder pgx.ExtendedQueryBuilder
+
+	wanted bool // a savepoint, before the next statement
+	since  int  // where the savepoint is among those queued
+	older  bool // what failed was queued before the savepoint
 }
 
 // statement is one that is queued.
@@ -58,13 +62,13 @@ func (p *postgres) begin(ctx context.Context) error {
 		return err
 	}
 	p.reset()
-	p.begun, p.failed, p.doubt, p.books = false, nil, false, -1
+	p.begun, p.failed, p.doubt, p.books, p.older = false, nil, false, -1, false
 	p.control(beginWrite)
 	return nil
 }
 
 func (p *pipeline) reset() {
-	p.batch, p.queued, p.size = pgconn.Batch{}, p.queued[:0], 0
+	p.batch, p.queued, p.size, p.since = pgconn.Batch{}, p.queued[:0], 0, 0
 }
 
 // control queues a statement that begins or ends something.
@@ -84,6 +88,10 @@ func (p *postgres) add(query string, args []any, s statement) error {
 	sd, err := p.prepared(query)
 	if err != nil {
 		return err
+	}
+	if p.wanted {
+		p.wanted, p.since = false, len(p.queued)
+		p.control("SAVEPOINT tutti")
 	}
 	if err := p.builder.Build(p.conn.TypeMap(), sd, args); err != nil {
 		return fmt.Errorf("%w in: %s", err, clip(query))
@@ -166,6 +174,7 @@ func (p *postgres) flush() (last *pgconn.Result, err error) {
 	atCommit := s.text == "COMMIT" && errors.As(err, new(*pgconn.PgError))
 	p.checks = p.checks || atCommit
 	late := p.books >= 0 && (n < p.books || atCommit)
+	p.older = n < p.since
 	p.reset()
 	var e *pgconn.PgError
 	if s.otherwise != nil && errors.As(err, &e) && e.Code == "22012" {
@@ -226,11 +235,19 @@ func (p *postgres) savepoint(context.Context) error {
 	if p.failed != nil {
 		return p.failed
 	}
-	p.control("SAVEPOINT tutti")
+	p.wanted = true
 	return nil
 }
 
-func (p *postgres) release(context.Context) error {
+func (p *postgres) release(_ context.Context, confirm bool) error {
+	if p.wanted || p.failed != nil { // nothing was done, or nothing more can be
+		p.wanted = false
+		return p.failed
+	}
+	if !confirm && !p.checks {
+		p.control("RELEASE SAVEPOINT tutti")
+		return nil
+	}
 	if p.checks { // and those after it may defer theirs again
 		p.control("SAVEPOINT tutti_checks")
 		p.control("SET CONSTRAINTS ALL IMMEDIATE")
@@ -242,8 +259,12 @@ func (p *postgres) release(context.Context) error {
 }
 
 // undo undoes what was done since the savepoint. Where what failed is older than
-// that, there is no savepoint, and undo fails.
+// that, undo fails: the savepoint was never made, and the name may be that of another.
 func (p *postgres) undo(context.Context) error {
+	if p.wanted && p.failed == nil {
+		p.wanted = false
+		return nil
+	}
 	if errors.Is(p.failed, ErrConflict) || errors.Is(p.failed, ErrUnavailable) {
 		return p.failed // what concerns all of the transaction
 	}
@@ -252,6 +273,9 @@ func (p *postgres) undo(context.Context) error {
 		if err == nil || p.failed == nil || errors.Is(err, ErrConflict) || errors.Is(err, ErrUnavailable) {
 			return err
 		}
+	}
+	if p.older || p.wanted {
+		return lateError{p.failed}
 	}
 	before := p.failed
 	p.reset()

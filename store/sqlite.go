@@ -123,7 +123,7 @@ func (s *sqlite) savepoint(context.Context) error {
 	return s.run("SAVEPOINT tutti")
 }
 
-func (s *sqlite) release(context.Context) error {
+func (s *sqlite) release(context.Context, bool) error {
 	if s.checks && s.failed == nil && !s.dangling && s.unmet() {
 		return errors.New("a FOREIGN KEY constraint that is deferred is not met")
 	}

@@ -250,9 +250,9 @@ type backend interface {
 	rollback(ctx context.Context) error
 	// savepoint begins what undo can undo; release ends it, and reports what of it
 	// has failed: once constraints have failed at a commit, also those that are
-	// deferred.
+	// deferred. Where nobody waits for that, it may surface later: not confirm.
 	savepoint(ctx context.Context) error
-	release(ctx context.Context) error
+	release(ctx context.Context, confirm bool) error
 	undo(ctx context.Context) error
 	// exec returns how many rows were changed; queue may run the statement later,
 	// together with the next ones. done is told the number then, if it is not nil.

@@ -72,7 +72,7 @@ func TestConformance(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, string){
 			"positions fence": testFence, "outbox": testOutbox, "lanes": testLanes, "savepoints": testSavepoints, "jobs": testJobs,
 			"parked": testParked, "migrations": testMigrations, "identity": testIdentity, "foreign": testForeign, "limits": testLimits,
-			"failures swallowed": testSwallowed, "pages": testPages, "gaps": testGaps, "constraints deferred": testDeferred,
+			"failures swallowed": testSwallowed, "pages": testPages, "gaps": testGaps, "constraints deferred": testDeferred, "parts": testApart,
 		} {
 			t.Run(kind+"/"+name, func(t *testing.T) { test(t, dsn(t)) })
 		}

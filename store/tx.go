@@ -181,12 +181,23 @@ func (tx *Tx) Append(m event.Outgoing) error {
 // fn is returned as it is; broken says that the transaction itself failed and can
 // only be rolled back: also where fn failed because of [ErrUnavailable].
 func (tx *Tx) Savepoint(ctx context.Context, fn func() error) (err error, broken error) {
+	return tx.apart(ctx, fn, true)
+}
+
+// Apart is Savepoint without waiting to hear whether all that fn wrote succeeded, which
+// is a round trip on PostgreSQL. If something did not, the transaction fails as [Late],
+// and everything in it is to be run again, in savepoints.
+func (tx *Tx) Apart(ctx context.Context, fn func() error) (err error, broken error) {
+	return tx.apart(ctx, fn, false)
+}
+
+func (tx *Tx) apart(ctx context.Context, fn func() error, confirm bool) (err error, broken error) {
 	out, jobs, then := len(tx.out), len(tx.jobs), len(tx.then)
 	if err := tx.s.db.savepoint(ctx); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
 	if err = fn(); err == nil {
-		err = tx.s.db.release(context.WithoutCancel(ctx))
+		err = tx.s.db.release(context.WithoutCancel(ctx), confirm)
 	}
 	if err == nil {
 		return nil, nil

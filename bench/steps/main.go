@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tutti-go/tutti/bench/load"
 	"github.com/tutti-go/tutti/bench/rig"
@@ -71,7 +72,7 @@ func start(ctx context.Context, s load.Settings, t tuning) (*bench, error) {
 	}
 	for range t.instances {
 		svc := service.New(prefix+"-orders", b.Bus, service.Config{Database: s.Database, Batch: t.batch})
-		register(svc)
+		register(svc, strings.HasPrefix(s.Database, "postgres"))
 		if err := b.Run(ctx, svc); err != nil {
 			return b, err
 		}

@@ -46,13 +46,22 @@ func (confirmed) Contract() event.Contract { return contract("confirmed") }
 var schema = fstest.MapFS{"0001_orders.sql": {Data: []byte(
 	`CREATE TABLE orders (id TEXT PRIMARY KEY, status TEXT NOT NULL, sku TEXT NOT NULL, quantity INTEGER NOT NULL, amount BIGINT NOT NULL, customer TEXT NOT NULL)`)}}
 
-func register(s *service.Service) {
+// register makes a service of the steps. On PostgreSQL its handlers take a batch each, as
+// what is written by hand does: there, each statement costs.
+func register(s *service.Service, bulk bool) {
 	s.Migrations(schema)
 	event.Publishes[placed](s)
 	event.Publishes[reserved](s)
 	event.Publishes[paid](s)
 	event.Publishes[shipped](s)
 	event.Publishes[confirmed](s)
+	if bulk {
+		event.OnBatch(s, reserveAll)
+		event.OnBatch(s, advanceAll("paid", func(m reserved) step { return m.step }, func(o step) event.Body { return paid{o} }))
+		event.OnBatch(s, advanceAll("shipped", func(m paid) step { return m.step }, func(o step) event.Body { return shipped{o} }))
+		event.OnBatch(s, advanceAll("confirmed", func(m shipped) step { return m.step }, func(o step) event.Body { return confirmed{o} }))
+		return
+	}
 	event.On(s, reserve)
 	event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[reserved]) error {
 		return advance(ctx, tx, m.Body.step, "paid", func(o step) event.Body { return paid{o} })
@@ -81,4 +90,50 @@ func advance(ctx context.Context, tx *store.Tx, o step, status string, next func
 		return err
 	}
 	return event.Publish(ctx, tx, next(o))
+}
+
+func reserveAll(ctx context.Context, tx *store.Tx, ms []event.Message[placed]) error {
+	n := len(ms)
+	ids, skus, customers := make([]string, n), make([]string, n), make([]string, n)
+	quantities, amounts := make([]int, n), make([]int64, n)
+	for i, m := range ms {
+		o := m.Body
+		ids[i], skus[i], quantities[i], amounts[i], customers[i] = o.ID, o.SKU, o.Quantity, o.Amount, o.Customer
+	}
+	if err := tx.Exec(ctx, `INSERT INTO orders (id, status, sku, quantity, amount, customer)
+		SELECT id, 'reserved', sku, quantity, amount, customer
+		FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::text[]) u (id, sku, quantity, amount, customer)`,
+		ids, skus, quantities, amounts, customers); err != nil {
+		return err
+	}
+	for _, m := range ms {
+		o := m.Body.step
+		o.Status = "reserved"
+		tx.Handling(m.Cause())
+		if err := event.Publish(ctx, tx, reserved{o}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func advanceAll[T event.Typed](status string, of func(T) step, next func(step) event.Body) func(context.Context, *store.Tx, []event.Message[T]) error {
+	return func(ctx context.Context, tx *store.Tx, ms []event.Message[T]) error {
+		ids := make([]string, len(ms))
+		for i, m := range ms {
+			ids[i] = of(m.Body).ID
+		}
+		if err := tx.Exec(ctx, `UPDATE orders SET status = $1 WHERE id = ANY ($2::text[])`, status, ids); err != nil {
+			return err
+		}
+		for _, m := range ms {
+			o := of(m.Body)
+			o.Status = status
+			tx.Handling(m.Cause())
+			if err := event.Publish(ctx, tx, next(o)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
