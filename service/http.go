@@ -2,8 +2,6 @@ package service
 
 import (
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 
 	"github.com/tutti-go/tutti/problem"
@@ -50,27 +48,6 @@ func HandlerOf(services ...*Service) http.Handler {
 	mux.HandleFunc(healthPattern, healthOf(services, (*Service).alive))
 	mux.HandleFunc(readyPattern, healthOf(services, func(s *Service) bool { return s.Status().Ready }))
 	return problem.Mux(mux)
-}
-
-// MaxBody is the most bytes of a request body that [ReadJSON] takes.
-const MaxBody = 1 << 20
-
-// ReadJSON decodes the request's body into v. Unknown fields, a second value, a
-// wrong type or too many bytes are errors of the caller.
-func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBody))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return problem.Large("body is over %d bytes", large.Limit)
-		}
-		return problem.BadRequest("read body as JSON: %v", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return problem.BadRequest("read body as JSON: something follows the value")
-	}
-	return nil
 }
 
 // WriteJSON answers with v. Values that cannot be encoded are a fault of ours.
