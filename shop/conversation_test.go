@@ -115,6 +115,10 @@ func (c *conversation) checkout() {
 	for part, bad := range map[string]string{"London": "", "1 High Street": long(201), `"bob"`: `"b ob"`, "tok_ok": "", `"}`: `"},"total":-1`} {
 		c.broken(checkout, "", strings.Replace(body, part, bad, 1))
 	}
+	// A cart costs what the catalog says, whatever the customer would rather pay.
+	c.call(400, "PUT "+path+"/lines/mug", "", `{"quantity":2,"unitPrice":1}`)
+	c.call(400, "PUT "+path+"/lines/mug", "", `{"quantity":2,"price":1}`)
+	c.call(400, checkout, "", strings.TrimSuffix(body, "}")+`,"lines":[{"sku":"mug","quantity":2,"unitPrice":1}]}`)
 	got := c.call(202, checkout, "", body)
 	if again := c.call(202, checkout, "", body); again.header.Get("Location") != got.header.Get("Location") {
 		c.T().Errorf("the order is at %q, and asked again at %q", got.header.Get("Location"), again.header.Get("Location"))
@@ -124,7 +128,11 @@ func (c *conversation) checkout() {
 	c.call(409, "DELETE "+path+"/lines/mug", "", "")
 	c.call(200, "GET "+path, "", "")
 	c.Quiet()
-	c.settle(strings.TrimPrefix(got.header.Get("Location"), "/orders/"), "confirmed")
+	id := strings.TrimPrefix(got.header.Get("Location"), "/orders/")
+	c.settle(id, "confirmed")
+	if order := string(c.call(200, "GET /orders/"+id, "", "").body); !strings.Contains(order, `"total":1190`) {
+		c.T().Errorf("two mugs of 595 pence are ordered as %s, want a total of 1190", order)
+	}
 	c.call(422, "POST /carts/"+c.text(c.call(201, "POST /carts", "", ""), "id")+"/checkout", "", body) // empty
 }
 

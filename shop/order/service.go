@@ -6,6 +6,11 @@
 // decides on that one's command, and only notes what else it hears. It knows prices and quantities as they
 // were ordered, no stock, no payment and no carrier, and keeps neither payment
 // tokens nor addresses.
+//
+// It trusts whoever places an order to have agreed on the prices with the customer:
+// they may be those of last year, or of an offer, and only the caller knows. So
+// POST /orders is for programs of the shop's own. Customers order through the
+// storefront, which prices their carts itself.
 package order
 
 import (
