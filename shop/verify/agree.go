@@ -53,8 +53,9 @@ func (j *judgement) agreement() {
 	for id, p := range j.payments {
 		j.agree(id, "its payment", p.status, paymentPublished)
 	}
-	for id, status := range j.shipments {
-		j.agree(id, "its delivery", status, shipmentPublished)
+	for id, d := range j.shipments {
+		j.agree(id, "its delivery", d.status, shipmentPublished)
+		j.agreePaid(id, d)
 	}
 	j.rows()
 	j.agreeReturns()
@@ -68,6 +69,19 @@ func (j *judgement) agree(id, what, status string, table map[string]published) {
 	}
 	for _, e := range want.no {
 		j.check(!j.trail.has(id, e), Agree, id, "%s %s, and %s was published", what, statusOr(status), name(ofOrder[e]))
+	}
+}
+
+// agreePaid checks what shipping holds of the payment: it is told by the event, or by
+// the mediator, which schedules nothing that is not paid.
+func (j *judgement) agreePaid(id string, d shipment) {
+	told, by := j.trail.has(id, completed), name(ofOrder[completed])
+	if o := j.orders[id]; o != nil && o.directed {
+		told, by = j.trail.commanded[id], "command "+scheduleDelivery.Type
+	}
+	j.check(told || !d.paid, Agree, id, "shipping knows it as paid, and %s is neither in the log nor in an outbox", by)
+	if j.settled {
+		j.check(d.paid || !told, Agree, id, "%s was published, and shipping does not know it as paid", by)
 	}
 }
 

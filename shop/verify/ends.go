@@ -39,8 +39,8 @@ func (j *judgement) ends() {
 	for id, v := range j.refunds {
 		j.status(statuses.refund, v.status, id, "its refund")
 	}
-	for id, status := range j.shipments {
-		j.status(statuses.shipment, status, id, "its delivery")
+	for id, d := range j.shipments {
+		j.status(statuses.shipment, d.status, id, "its delivery")
 	}
 	for id, n := range j.notifications {
 		j.status(statuses.notification, n.status, id, "it")

@@ -40,10 +40,10 @@ func newFixture(t *testing.T) *fixture {
 	f.must(err)
 	f.bus, err = kafka.Connect(ctx, kafka.Config{Brokers: broker.Addrs()})
 	f.must(err)
-	f.must(f.bus.EnsureTopics(ctx, []event.Topic{orderv1.Topic, inventoryv1.Topic, paymentv1.Topic, shippingv1.Topic}))
+	f.must(f.bus.EnsureTopics(ctx, []event.Topic{orderv1.Topic, inventoryv1.Topic, paymentv1.Topic, shippingv1.Topic, shippingv1.Commands}))
 	f.producer, err = f.bus.Producer("fixture")
 	f.must(err)
-	publishes := map[event.Contract]bool{}
+	publishes := map[event.Contract]bool{scheduleDelivery: true}
 	for _, c := range append(ofOrder[:], ofReturn[:]...) {
 		publishes[c] = true
 	}
@@ -240,7 +240,7 @@ func (f *fixture) settle() {
 
 	f.reserve("o3", "c2", a(5))
 	f.pay("o3", 500)
-	f.did("shipping", `UPDATE shipments SET status = 'unavailable' WHERE order_id = 'o3'`, shippingv1.Unavailable{OrderID: "o3"})
+	f.did("shipping", `UPDATE shipments SET status = 'unavailable', paid = 1 WHERE order_id = 'o3'`, shippingv1.Unavailable{OrderID: "o3"})
 	f.did("order", `UPDATE orders SET status = 'cancelling' WHERE id = 'o3'`)
 	f.did("gateway-payment", `UPDATE charges SET refunded = amount, void = 1 WHERE order_id = 'o3'`)
 	f.did("payment", `UPDATE payments SET status = 'refunded' WHERE order_id = 'o3'`, paymentv1.Refunded{OrderID: "o3", Amount: 500})
@@ -255,6 +255,7 @@ func (f *fixture) settle() {
 
 	f.deliver("d1", "c2", a(1))
 	f.direct("d1", "saga_done", "completed")
+	f.did("fulfilment", "", shippingv1.ScheduleDelivery{OrderID: "d1"})
 	f.did("order", "", orderv1.Confirmed{OrderID: "d1", CustomerID: "c2", Total: 100, Directed: true, Unchanged: true})
 	f.reserve("d2", "c2", a(2))
 	f.did("payment", `UPDATE payments SET status = 'failed' WHERE order_id = 'd2'`, paymentv1.Failed{OrderID: "d2", Directed: true})
@@ -265,15 +266,16 @@ func (f *fixture) settle() {
 
 	f.deliver("o5", "c2", a(7))
 	f.did("customer", `UPDATE customers SET spend = 800 WHERE id = 'c2'`)
-	f.consumed("customer", orderv1.Topic)
-	f.consumed("order", inventoryv1.Topic, paymentv1.Topic, shippingv1.Topic)
+	for name, topics := range reads {
+		f.consumed(name, topics...)
+	}
 }
 
 func (f *fixture) deliver(id, customer string, ls lines) {
 	f.reserve(id, customer, ls)
 	f.pay(id, sum(ls))
 	f.did("gateway-carrier", `INSERT INTO bookings VALUES ('book-`+id+`', '`+id+`', 1, 0)`)
-	f.did("shipping", `UPDATE shipments SET status = 'scheduled' WHERE order_id = '`+id+`'`, shippingv1.Scheduled{OrderID: id})
+	f.did("shipping", `UPDATE shipments SET status = 'scheduled', paid = 1 WHERE order_id = '`+id+`'`, shippingv1.Scheduled{OrderID: id})
 	f.did("order", `UPDATE orders SET status = 'confirmed' WHERE id = '`+id+`'`, orderv1.Confirmed{OrderID: id, CustomerID: customer, Total: sum(ls)})
 	f.tell(id, customer, "confirmed")
 }

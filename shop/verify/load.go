@@ -62,7 +62,7 @@ func (s *shop) databases() []database {
 		{owner: "inventory", books: true, tables: s.inventoryTables()},
 		{owner: "payment", books: true, tables: s.paymentTables()},
 		{owner: "shipping", books: true, tables: []table{
-			{"shipments", "order_id, status", s.readShipment},
+			{"shipments", "order_id, status, paid", s.readShipment},
 		}},
 		{owner: "notification", books: true, tables: []table{
 			{"notifications", "id, order_id, kind, status", s.readNotification},

@@ -17,8 +17,11 @@ func (j *judgement) money() {
 			j.check(paid, ShippedPaid, b.order, "the carrier delivers it, and the payment gateway has nothing for it")
 		}
 	}
-	for id, status := range j.shipments {
-		if status == "scheduled" {
+	for id, d := range j.shipments {
+		if d.status == "booking" || d.status == "scheduled" || d.status == "calling_off" {
+			j.check(d.paid, ShippedPaid, id, "its delivery is %s, and shipping does not know it as paid", d.status)
+		}
+		if d.status == "scheduled" {
 			j.check(j.payments[id].status == "charged", ShippedPaid, id, "its delivery is scheduled, and its payment %s", statusOr(j.payments[id].status))
 			j.check(j.booked[id], ShippedPaid, id, "its delivery is scheduled, and the carrier does not know it")
 		}
@@ -30,7 +33,7 @@ func (j *judgement) money() {
 		_, paid := j.taken[id]
 		j.check(paid, ShippedPaid, id, "it is confirmed, and the payment gateway has nothing for it")
 		j.check(j.payments[id].status == "charged", ShippedPaid, id, "it is confirmed, and its payment %s", statusOr(j.payments[id].status))
-		j.check(j.shipments[id] == "scheduled", ShippedPaid, id, "it is confirmed, and its delivery %s", statusOr(j.shipments[id]))
+		j.check(j.shipments[id].status == "scheduled", ShippedPaid, id, "it is confirmed, and its delivery %s", statusOr(j.shipments[id].status))
 	}
 	j.dropped()
 }

@@ -95,9 +95,12 @@ func (s *shop) readSaga(r store.Rows) error {
 }
 
 func (s *shop) readShipment(r store.Rows) error {
-	var id, status string
-	err := r.Scan(&id, &status)
-	s.shipments[id] = status
+	var id string
+	var d shipment
+	var paid int64
+	err := r.Scan(&id, &d.status, &paid)
+	d.paid = paid != 0
+	s.shipments[id] = d
 	return err
 }
 

@@ -16,7 +16,7 @@ type shop struct {
 	restocks      map[string]string      // orders, by return
 	payments      map[string]payment     // by order
 	refunds       map[string]refund      // by return
-	shipments     map[string]string      // statuses, by order
+	shipments     map[string]shipment    // by order
 	notifications map[string]notification
 	spend         map[string]int64  // by customer
 	sagas         map[string][]saga // by order
@@ -57,6 +57,11 @@ type reservation struct {
 type payment struct {
 	status string
 	amount int64
+}
+
+type shipment struct {
+	status string
+	paid   bool // or the mediator has seen to that
 }
 
 // saga is how far the mediator is with an order.
@@ -114,7 +119,7 @@ func newShop() *shop {
 	return &shop{
 		orders: map[string]*order{}, returns: map[string]*giveBack{}, levels: map[string]level{}, receipts: map[string]int64{},
 		reservations: map[string]reservation{}, restocks: map[string]string{}, payments: map[string]payment{}, refunds: map[string]refund{},
-		shipments: map[string]string{}, notifications: map[string]notification{}, spend: map[string]int64{}, sagas: map[string][]saga{}, chargeParts: map[string]chargePart{},
+		shipments: map[string]shipment{}, notifications: map[string]notification{}, spend: map[string]int64{}, sagas: map[string][]saga{}, chargeParts: map[string]chargePart{},
 	}
 }
 

@@ -61,6 +61,10 @@ var ofReturn = [returnEvents]event.Contract{
 	returnRefunded: paymentv1.ReturnRefunded{}.Contract(),
 }
 
+// scheduleDelivery is what tells shipping of an order that a mediator directs. It may
+// come more than once.
+var scheduleDelivery = shippingv1.ScheduleDelivery{}.Contract()
+
 // kind is what a type of event is in the tables above.
 type kind struct {
 	number   int
@@ -85,6 +89,8 @@ type trail struct {
 	orders  map[string]*[orderEvents]int
 	answers map[string]*[orderEvents]int // to commands that changed nothing
 	returns map[string]*returnTrail
+	// commanded is the orders whose delivery a mediator has asked for.
+	commanded map[string]bool
 	// spend is what customers spent, as far as the customer service has read.
 	spend map[string]int64
 
@@ -112,7 +118,7 @@ type terms struct {
 
 func newTrail(s *shop, found findings) *trail {
 	t := &trail{
-		orders: map[string]*[orderEvents]int{}, answers: map[string]*[orderEvents]int{}, returns: map[string]*returnTrail{}, spend: map[string]int64{},
+		orders: map[string]*[orderEvents]int{}, answers: map[string]*[orderEvents]int{}, returns: map[string]*returnTrail{}, commanded: map[string]bool{}, spend: map[string]int64{},
 		lanes: map[store.LanePartition]int64{}, ahead: map[store.LanePartition]event.Envelope{}, ends: map[event.Partition]int64{}, ids: map[string]bool{}, reads: &books{}, found: found,
 	}
 	for _, b := range s.services {
@@ -193,6 +199,9 @@ func (t *trail) take(e event.Envelope, data []byte) {
 	t.ids[id] = true
 	if k, known := kinds[[2]string{e.Topic, e.Type}]; known {
 		t.count(k, e, data)
+	}
+	if e.Topic == scheduleDelivery.Topic.Name && e.Type == scheduleDelivery.Type {
+		t.commanded[e.Key] = true
 	}
 }
 

@@ -35,13 +35,13 @@ func (s *shop) unsettled() Unsettled {
 	return u
 }
 
-// unread is how many messages a service has yet to consume, of the partitions that
-// it reads: what all lanes have numbered, minus what it has seen of them.
+// unread is how many messages a service has yet to consume, of the topics that it
+// reads: what all lanes have numbered, minus what it has seen of them.
 func (s *shop) unread(reader *books) int {
 	n := int64(0)
 	for _, writer := range s.services {
 		for lane, last := range writer.numbered {
-			if _, reads := reader.positions[lane.Partition]; reads {
+			if reader.reads(lane.Topic) {
 				n += max(last-reader.seen[lane.Partition][lane.Lane], 0)
 			}
 		}

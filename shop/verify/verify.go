@@ -89,6 +89,7 @@ func judge(cfg Config, s *shop, t *trail, found findings) Report {
 	j.once()
 	j.spending()
 	j.agreement()
+	j.read()
 	j.direction()
 	j.lost(cfg.Acknowledged)
 	r := Report{Orders: len(s.orders), Returns: len(s.returns), Unsettled: s.unsettled()}

@@ -47,9 +47,9 @@ func TestConsistentUnderWay(t *testing.T) {
 	if !r.OK() {
 		t.Errorf("a consistent shop is not:%s", violations(r))
 	}
-	// Customer has yet to read of o6, o7 and, twice, o8; order of two reservations
-	// and a payment.
-	if want := (Unsettled{Orders: 3, Jobs: 1, Messages: 7, Sagas: 1}); r.Unsettled != want {
+	// Six services have yet to read of o6, o7 and, twice, o8; three of two reservations,
+	// and four of a payment.
+	if want := (Unsettled{Orders: 3, Jobs: 1, Messages: 34, Sagas: 1}); r.Unsettled != want {
 		t.Errorf("under way is %v, want %v", r.Unsettled, want)
 	}
 	r = judged(t.Context(), t, copyDatabases(t, dir), log, Config{Settled: true})
@@ -85,6 +85,7 @@ var lies = []struct {
 	{"cancelled and charged", "gateway-payment", `INSERT INTO charges VALUES ('charge-o2', 'o2', 200, 1, 0, 0)`, false, ChargedShipped, "o2"},
 	{"refund is gone", "gateway-payment", `UPDATE charges SET void = 0, refunded = 0 WHERE order_id = 'o3'`, false, ChargedShipped, "o3"},
 	{"refund of a part", "gateway-payment", `UPDATE charges SET refunded = 499 WHERE order_id = 'o3'`, false, ChargedShipped, "o3"},
+	{"scheduled, as if it were unpaid", "shipping", `UPDATE shipments SET paid = 0 WHERE order_id = 'o5'`, false, ShippedPaid, "o5"},
 	{"charge without order", "gateway-payment", `INSERT INTO charges VALUES ('charge-o9', 'o9', 200, 1, 0, 0)`, false, ChargedShipped, "o9"},
 	{"return not refunded", "gateway-payment", `DELETE FROM refunds WHERE charge = 'charge-o1'`, false, ChargedShipped, "o1"},
 
@@ -137,6 +138,9 @@ var lies = []struct {
 	{"payment not stored", "payment", `DELETE FROM payments WHERE order_id = 'o3'`, false, Agree, "o3"},
 	{"release forgotten", "inventory", `UPDATE reservations SET status = 'refused' WHERE order_id = 'o2'`, false, Agree, "o2"},
 	{"delivery forgotten", "shipping", `UPDATE shipments SET status = 'pending' WHERE order_id = 'o3'`, false, Agree, "o3"},
+	{"paid in secret", "shipping", `UPDATE shipments SET paid = 1 WHERE order_id = 'o2'`, false, Agree, "o2"},
+	{"paid in secret, and directed", "shipping", `UPDATE shipments SET paid = 1 WHERE order_id = 'd2'`, false, Agree, "d2"},
+	{"payment did not get to shipping", "shipping", `UPDATE shipments SET paid = 0 WHERE order_id = 'o3'`, true, Agree, "o3"},
 	{"return forgotten", "order", `DELETE FROM returns`, false, Agree, "r1"},
 	{"restock forgotten", "inventory", `DELETE FROM restocks; UPDATE stock SET reserved = reserved + 1 WHERE sku = 'A'`, false, Agree, "r1"},
 	{"refund forgotten", "payment", `UPDATE refunds SET status = 'refunding'`, false, Agree, "r1"},
@@ -158,6 +162,9 @@ var lies = []struct {
 
 	{"job is left", "shipping", `INSERT INTO tutti_job VALUES ('shipping.calloff', 'o3', 0, 1, 'dead', 0, '{}', '', '')`, true, Settled, "shop"},
 	{"event not read", "customer", `UPDATE tutti_seen SET seq = seq - 1`, true, Settled, "shop"},
+	{"position is set back", "payment", `UPDATE tutti_position SET next = next - 1 WHERE topic = 'shop.shipment'`, true, Settled, "payment"},
+	{"position is gone", "notification", `DELETE FROM tutti_position`, true, Settled, "notification"},
+	{"all that was read is gone", "inventory", `DELETE FROM tutti_position; DELETE FROM tutti_seen`, true, Settled, "inventory"},
 	{"record is parked", "customer", `INSERT INTO tutti_parked (topic, part, pos, msgkey, state, attempts, due, since, error, headers, body)
 		VALUES ('shop.order', 0, 0, 'o1', 'dead', 1, 1, 1, 'odd', '', '')`, true, Settled, "shop"},
 }

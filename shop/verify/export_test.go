@@ -1,0 +1,4 @@
+package verify
+
+// Reads is the list of who reads what, for tests that import the services.
+var Reads = reads
