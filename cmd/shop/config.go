@@ -61,7 +61,7 @@ func (c *config) serving(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&c.services, "services", nil, "run only these services of "+strings.Join(names(), ", "))
 	flags.StringToStringVar(&c.peers, "peer", nil, "pass requests for a service that runs elsewhere on, as `SERVICE=URL,…`")
 	flags.StringVar(&c.style, "style", string(orderv1.Choreography), "process orders that name no style by this `STYLE`: choreography or orchestration")
-	flags.Float64Var(&c.traffic, "traffic", 3, "place `N` demonstration orders a second; 0 for none")
+	flags.Float64Var(&c.traffic, "traffic", 3, "place `N` demonstration orders a second; 0 for none. There are products and stock to order in any case")
 }
 
 const maxTraffic = 1000 // demonstration orders a second

@@ -215,6 +215,16 @@ func (s *site) order(id, sku, token, city string) reply {
 	return s.request("POST", "/orders", id, body, nil)
 }
 
+// eventually waits until something is so.
+func (s *site) eventually(what string, so func() bool) {
+	s.t.Helper()
+	for begin := time.Now(); !so(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begin) > patience {
+			s.t.Fatalf("after %v it is not so that %s", patience, what)
+		}
+	}
+}
+
 // settled waits until an order has ended, and returns how.
 func (s *site) settled(id string) string {
 	s.t.Helper()

@@ -32,7 +32,7 @@ go side by side.
 Each flag can also be given by the environment (SHOP_LOG_LEVEL for --log-level) or
 in a file of lines "log-level = debug" (--config).`,
 		Example: `  shop                                        everything, at http://127.0.0.1:8080
-  shop --traffic 0 --http 127.0.0.1:0         no demonstration orders; any free port
+  shop --traffic 0 --http 127.0.0.1:0         products to order, but no demonstration orders; any free port
   shop --style orchestration                  orders are directed by the mediator
   shop --services order --brokers host:9092   one service, on a broker that runs elsewhere`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -80,9 +80,7 @@ func serve(ctx context.Context, cfg config, out output) (err error) {
 				return nil // stopped before
 			}
 			s.announce(out, web.URL(), admin)
-			if cfg.traffic > 0 {
-				group.Go(func() error { newTraffic(web.URL(), cfg.traffic, log).run(ctx); return nil })
-			}
+			group.Go(func() error { newTraffic(web.URL(), cfg, log).run(ctx); return nil })
 			if out.screen.terminal {
 				group.Go(func() error { return s.summarize(ctx, out.screen) })
 			}

@@ -188,3 +188,51 @@ func TestDemonstration(t *testing.T) {
 	s.stop()
 	verified(t, "--data", dir)
 }
+
+// A shop without demonstration orders has something to buy, and a start does not undo
+// what was changed.
+func TestSomethingToBuy(t *testing.T) {
+	dir := t.TempDir()
+	s := startShop(t, "--data", dir, "--http", "127.0.0.1:0", "--services", "storefront,catalog,inventory")
+	s.eventually("all products are on sale", func() bool {
+		var page struct{ Products []struct{ SKU string } }
+		s.request("GET", "/products?limit=100", "", nil, &page)
+		return len(page.Products) == len(demoProducts)
+	})
+	stocked := func() bool {
+		for _, p := range demoProducts {
+			var stock struct{ Received int64 }
+			s.request("GET", "/stock/"+p.sku, "", nil, &stock)
+			if want := map[bool]int64{false: 1000, true: 3}[p.sku == scarce]; stock.Received != want {
+				return false
+			}
+		}
+		return true
+	}
+	s.eventually("all products are in stock", stocked)
+	var cart struct{ ID string }
+	s.request("POST", "/carts", "", nil, &cart)
+	s.eventually("the storefront sells them", func() bool {
+		return s.request("PUT", "/carts/"+cart.ID+"/lines/DEMO-01", "", map[string]any{"quantity": 1}, nil).status == http.StatusOK
+	})
+	s.must("PUT", "/products/DEMO-01", "", map[string]any{"name": "Green Teapot", "price": 1})
+	s.stop()
+
+	s = startShop(t, "--data", dir, "--http", "127.0.0.1:0", "--services", "storefront,catalog,inventory", "--log-level", "debug")
+	s.eventually("the demonstration is set up again", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return strings.Contains(s.stderr.String(), "products and stock for demonstration are there")
+	})
+	var teapot struct {
+		Name  string
+		Price int64
+	}
+	if s.request("GET", "/products/DEMO-01", "", nil, &teapot); teapot.Name != "Green Teapot" || teapot.Price != 1 {
+		t.Errorf("after a start the teapot is %+v, want it as it was changed", teapot)
+	}
+	if !stocked() {
+		t.Error("after a start the stock is another")
+	}
+	s.stop()
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,22 +14,25 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tutti-go/tutti/shop/orderv1"
 )
 
-// traffic is a crowd of customers for demonstrations: it uses the shop by HTTP, as
-// anybody would.
+// traffic is a crowd of customers for demonstrations, and who sets the shop up for
+// them: it uses the shop by HTTP, as anybody would.
 type traffic struct {
 	base   string
-	rate   float64 // orders a second
+	rate   float64 // orders a second; none if it is 0
+	runs   func(service string) bool
 	log    *slog.Logger
 	client *http.Client
 	id     string // of this run; part of the ids of its orders
 }
 
-func newTraffic(base string, rate float64, log *slog.Logger) *traffic {
+func newTraffic(base string, cfg config, log *slog.Logger) *traffic {
 	return &traffic{
-		base: base, rate: rate, log: log, id: strconv.FormatInt(time.Now().UnixMilli(), 36),
+		base: base, rate: cfg.traffic, runs: cfg.runs, log: log, id: strconv.FormatInt(time.Now().UnixMilli(), 36),
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: maxOrders}},
 	}
 }
@@ -38,12 +42,16 @@ const (
 	delivery  = 500 // orders from one delivery of stock to the next
 )
 
-// run places orders until ctx ends. A shop that cannot take one is not its trouble.
+// run sets the shop up, and places orders until ctx ends. A shop that cannot take one is
+// not its trouble.
 func (t *traffic) run(ctx context.Context) {
 	for !t.open(ctx) {
 		if !sleep(ctx, 2*time.Second) {
 			return
 		}
+	}
+	if t.rate == 0 {
+		return
 	}
 	var crowd sync.WaitGroup
 	defer crowd.Wait()
@@ -74,31 +82,55 @@ func (t *traffic) run(ctx context.Context) {
 	}
 }
 
-// open lists products, customers and a first stock. It may be repeated.
+// open lists products, customers and a first stock, each where its service runs in this
+// process. It may be repeated, and leaves alone what is there.
 func (t *traffic) open(ctx context.Context) bool {
-	err := func() error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxOrders)
+	if t.runs("catalog") {
 		for _, p := range demoProducts {
-			if err := t.send(ctx, "PUT", "/products/"+p.sku, "", map[string]any{"name": p.name, "price": p.price}); err != nil {
-				return err
-			}
-		}
-		for i, name := range demoNames {
-			err := t.send(ctx, "PUT", "/customers/"+customerID(i), "", map[string]any{
-				"name": name, "email": customerID(i) + "@example.com", "country": place(i).Country,
+			group.Go(func() error {
+				return t.introduce(ctx, "/products/"+p.sku, map[string]any{"name": p.name, "price": p.price})
 			})
-			if err != nil {
-				return err
+		}
+	}
+	if t.runs("customer") {
+		for i, name := range demoNames {
+			group.Go(func() error {
+				return t.introduce(ctx, "/customers/"+customerID(i), map[string]any{
+					"name": name, "email": customerID(i) + "@example.com", "country": place(i).Country,
+				})
+			})
+		}
+	}
+	if t.runs("inventory") {
+		for _, p := range demoProducts {
+			quantity := 1000
+			if p.sku == scarce {
+				quantity = 3
 			}
+			group.Go(func() error {
+				return t.send(ctx, "POST", "/stock/"+p.sku+"/receipts", "demo-opening-"+p.sku, map[string]any{"quantity": quantity})
+			})
 		}
-		if err := t.send(ctx, "POST", "/stock/"+scarce+"/receipts", "demo-opening-"+scarce, map[string]any{"quantity": 3}); err != nil {
-			return err
-		}
-		return t.deliver(ctx, "demo-opening", 1000)
-	}()
-	if err != nil && ctx.Err() == nil {
+	}
+	err := group.Wait()
+	if err != nil && !errors.Is(err, context.Canceled) {
 		t.log.Warn("cannot set up the demonstration yet", "error", err)
 	}
+	if err == nil {
+		t.log.Debug("products and stock for demonstration are there")
+	}
 	return err == nil
+}
+
+// introduce puts what is not there yet: what somebody has changed stays.
+func (t *traffic) introduce(ctx context.Context, path string, body any) error {
+	status, err := t.ask(ctx, "GET", path, "", nil)
+	if status == http.StatusNotFound {
+		return t.send(ctx, "PUT", path, "", body)
+	}
+	return err
 }
 
 // deliver adds stock of all products that are not scarce.
@@ -162,13 +194,19 @@ func place(i int) orderv1.Address {
 
 // send makes a request; answers of 300 and above are errors.
 func (t *traffic) send(ctx context.Context, method, path, key string, body any) error {
+	_, err := t.ask(ctx, method, path, key, body)
+	return err
+}
+
+// ask is send, with the answer's status.
+func (t *traffic) ask(ctx context.Context, method, path, key string, body any) (status int, err error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	r, err := http.NewRequestWithContext(ctx, method, t.base+path, bytes.NewReader(raw))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if body == nil {
 		r.Body = http.NoBody
@@ -179,14 +217,14 @@ func (t *traffic) send(ctx context.Context, method, path, key string, body any) 
 	}
 	answer, err := t.client.Do(r)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
 	if err == nil && answer.StatusCode >= 300 {
 		err = fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, bytes.TrimSpace(text))
 	}
-	return err
+	return answer.StatusCode, err
 }
 
 // sleep reports false if ctx ended before.
