@@ -107,6 +107,10 @@ func (p *Program) run(ctx context.Context, set settings, stdout, stderr io.Write
 		defer func() { err = errors.Join(err, os.RemoveAll(set.data)) }()
 	}
 	opened, err := set.bus.Open(ctx, set.data, log)
+	if err != nil && ctx.Err() != nil {
+		log.Info("stopped before it had started", "error", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,10 @@ func (s *Service) run(ctx context.Context) error {
 	r := &running{s: s, hard: hard, kill: kill}
 	defer r.close()
 	if err := r.open(ctx); err != nil {
+		if ctx.Err() != nil && hard.Err() == nil {
+			s.log.Info("stopped before it had started", "error", err)
+			return nil
+		}
 		return fmt.Errorf("start: %w", err)
 	}
 	return r.run(ctx)
@@ -87,29 +91,12 @@ func (r *running) open(ctx context.Context) (err error) {
 	for c := range s.publishes {
 		publishes[c] = true
 	}
-	if r.db, err = store.Open(ctx, s.cfg.Database, store.Config{
-		Owner: s.name, Publishes: publishes, Partition: s.cfg.bus.Partition, Claim: l.workers.claim,
-		Unsynced: s.cfg.Unsynced, Shared: s.cfg.Shared, Now: s.cfg.hooks.now, Logger: s.log,
+	if err := r.reach(ctx, "the database is away; the service starts when it is there", store.Away, func() error {
+		return r.openDatabase(ctx, publishes)
 	}); err != nil {
 		return err
 	}
-	if s.migrations != nil {
-		if err := r.db.Migrate(ctx, s.migrations); err != nil {
-			return err
-		}
-	}
-	for _, part := range s.parts {
-		if err := r.db.MigrateFor(ctx, part.Name, part.Migrations); err != nil {
-			return err
-		}
-		if part.Check == nil {
-			continue
-		}
-		if err := part.Check(ctx, r.db); err != nil {
-			return err
-		}
-	}
-	if err := r.reach(ctx, func() error { return r.compare(ctx) }); err != nil {
+	if err := r.reach(ctx, "Kafka does not answer; the service starts when it does", unreachable, func() error { return r.compare(ctx) }); err != nil {
 		return err
 	}
 	lane, unsent, err := r.db.TakeLane(ctx)

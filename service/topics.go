@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/tutti-go/tutti/kafka"
 )
 
 // ErrTopicLost says that a topic was deleted, or deleted and made anew, while the
@@ -50,20 +48,3 @@ func (r *running) watchTopics(ctx context.Context) error {
 
 const afterLoss = "Its events are lost unless they are brought back from a copy of the cluster. The database is untouched: " +
 	"the next start compares it with the topic, refuses to go on, and says what can be done"
-
-// reach repeats fn while Kafka does not answer.
-func (r *running) reach(ctx context.Context, fn func() error) error {
-	s := r.s
-	defer s.loop.waits.Store(nil)
-	for attempt := 0; ; attempt++ {
-		err := fn()
-		if !errors.Is(err, kafka.ErrUnreachable) || ctx.Err() != nil {
-			return err
-		}
-		s.loop.waits.Store(&err)
-		s.log.Warn("Kafka does not answer; the service starts when it does", "attempt", attempt+1, "error", err)
-		if !sleep(ctx, s.loop.backoff(min(attempt, 5))) {
-			return context.Cause(ctx)
-		}
-	}
-}

@@ -14,7 +14,7 @@ func (l *loop) write(ctx context.Context, fn func(context.Context, *store.Tx) er
 	defer cancel()
 	r := &request{ctx: ctx, fn: fn, cause: causeOf(ctx), done: make(chan error, 1)}
 	if l.waits.Load() != nil {
-		return problem.Unavailable(time.Second, "%s is waiting for Kafka, and has not started", l.s.name)
+		return problem.Unavailable(time.Second, "%s is waiting for its database or for Kafka, and has not started", l.s.name)
 	}
 	select {
 	case l.requests <- r:

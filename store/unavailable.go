@@ -4,15 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	sqlite3 "modernc.org/sqlite"
 )
 
 // ErrUnavailable says that the database itself does not work now: its disk is full,
 // its file gone or not writable, its server out of reach. What was under way can be done again when it does.
 var ErrUnavailable = errors.New("the database does not work")
+
+// Away reports whether an error says that the database's server cannot be reached, or
+// takes nobody now, as while it starts. That passes by itself, as a wrong password does
+// not.
+func Away(err error) bool {
+	if !errors.Is(err, ErrUnavailable) {
+		return false
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "53") || strings.HasPrefix(e.Code, "57P")
+	}
+	for _, passing := range []error{io.EOF, io.ErrUnexpectedEOF, context.DeadlineExceeded, net.ErrClosed} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	_, ok := errors.AsType[net.Error](err) // refused, unknown host, out of time
+	return ok
+}
 
 // remedies say what an operator does, by SQLite's primary result codes
 // (https://sqlite.org/rescode.html).

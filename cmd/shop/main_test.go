@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -160,11 +161,13 @@ func TestBrokerStartsLater(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	var log, said heard
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, []string{"--data", t.TempDir(), "--http", "127.0.0.1:0", "--admin", "", "--traffic", "0", "--brokers", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, env(), &said, &log)
+		ended <- run(ctx, []string{"--data", t.TempDir(), "--http", address, "--admin", "", "--traffic", "0", "--brokers", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, env(), &said, &log)
 	}()
 	log.await(ctx, t, "no Kafka broker answers")
+	isStarting(t, address)
 	broker, err := kafka.Embed(kafka.BrokerConfig{Port: port})
 	if err != nil {
 		t.Fatal(err)
@@ -175,5 +178,43 @@ func TestBrokerStartsLater(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("stop: %v", err)
+	}
+}
+
+// isStarting expects that the shop answers, and says that it is not ready.
+func isStarting(t *testing.T, address string) {
+	t.Helper()
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusServiceUnavailable, "/products": http.StatusServiceUnavailable} {
+		got, err := http.Get("http://" + address + path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		got.Body.Close()
+		if got.StatusCode != want {
+			t.Errorf("GET %s of a shop that waits: %d, want %d", path, got.StatusCode, want)
+		}
+	}
+}
+
+// A shop that starts before its database waits for it as well, and can be stopped.
+func TestDatabaseAway(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	var log heard
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))
+	dsn := "postgres://nobody@" + net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t))) + "/none"
+	for _, services := range []string{"payment", "order"} { // with a gateway, and without
+		ctx, cancel := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- run(ctx, []string{"--data", t.TempDir(), "--http", address, "--services", services, "--database", dsn}, env(), io.Discard, &log)
+		}()
+		log.await(ctx, t, map[string]string{"payment": "waiting for the database", "order": "the database is away"}[services])
+		isStarting(t, address)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("stop of a shop that waits: %v", err)
+		}
 	}
 }

@@ -29,13 +29,17 @@ func newRoutes(services []*service.Service, peers map[string]string, log *slog.L
 }
 
 func (rt *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rt == nil {
+		starting(w, r)
+		return
+	}
 	switch r.URL.Path {
 	case "/healthz":
 		// A service that ends takes the process with it: who answers is alive.
-		rt.health(w, r, func(service.Status) bool { return true })
+		rt.well(w, r, func(service.Status) bool { return true })
 		return
 	case "/readyz":
-		rt.health(w, r, func(s service.Status) bool { return s.Ready })
+		rt.well(w, r, func(s service.Status) bool { return s.Ready })
 		return
 	}
 	name := owner(r.URL.Path)
@@ -56,6 +60,25 @@ func (rt *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"service %s does not run in this process; start it with --peer %s=http://host:port to pass its requests on", name, name))
 }
 
+// starting answers while the parts are being opened, which may wait for Kafka and the
+// databases.
+func starting(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/healthz":
+		_ = service.WriteJSON(w, http.StatusOK, health{OK: true}) // it can be encoded
+	case "/readyz":
+		_ = service.WriteJSON(w, http.StatusServiceUnavailable, health{})
+	default:
+		problem.Write(w, r, problem.Unavailable(time.Second, "the shop is starting; if it takes long, its log says what it waits for"))
+	}
+}
+
+// health is how the services of this process are.
+type health struct {
+	OK       bool             `json:"ok"`
+	Services []service.Status `json:"services"`
+}
+
 // owner is the service that serves a path: all but storefront have a first segment
 // of their own.
 func owner(path string) string {
@@ -68,17 +91,14 @@ func owner(path string) string {
 	return "storefront"
 }
 
-// health answers 200 if all services of this process are well, and 503 otherwise.
-func (rt *routes) health(w http.ResponseWriter, r *http.Request, well func(service.Status) bool) {
+// well answers 200 if all services of this process are, and 503 otherwise.
+func (rt *routes) well(w http.ResponseWriter, r *http.Request, well func(service.Status) bool) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	status, answer := http.StatusOK, struct {
-		OK       bool             `json:"ok"`
-		Services []service.Status `json:"services"`
-	}{OK: true}
+	status, answer := http.StatusOK, health{OK: true}
 	for _, k := range kinds {
 		s := rt.local[k.name]
 		if s == nil {

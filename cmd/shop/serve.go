@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,24 +53,37 @@ const drain = 5 * time.Second // for requests under way at the end
 // serve runs the shop until ctx ends.
 func serve(ctx context.Context, cfg config, out output) (err error) {
 	log := cfg.logger(out)
-	var s *shop
+	var opened atomic.Pointer[routes]
 	web, err := listen.On(cfg.http, http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.routes.ServeHTTP(w, r)
+		opened.Load().ServeHTTP(w, r)
 	}), service.MaxBody), log)
 	if err != nil {
 		return err
 	}
-	if s, err = open(ctx, cfg, log); err != nil {
-		return errors.Join(err, web.Close())
+	serving, stopServing := context.WithCancel(ctx) // from now on: who asks is told that it is starting
+	defer stopServing()
+	served := make(chan error, 1)
+	go func() { served <- web.Run(serving, drain) }()
+	s, err := open(ctx, cfg, log)
+	if err != nil {
+		stopServing()
+		if err = errors.Join(err, <-served); ctx.Err() != nil {
+			log.Info("stopped before it had started", "error", err)
+			return nil
+		}
+		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	opened.Store(s.routes)
 	private, err := s.private()
 	if err != nil {
-		return errors.Join(err, web.Close())
+		stopServing()
+		return errors.Join(err, <-served)
 	}
 	err = s.run(ctx, func(ctx context.Context) error {
 		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return web.Run(ctx, drain) })
+		defer context.AfterFunc(ctx, stopServing)()
+		group.Go(func() error { return <-served })
 		admin := ""
 		if private != nil {
 			admin = private.URL()

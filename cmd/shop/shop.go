@@ -14,6 +14,7 @@ import (
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/bus"
 	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/store"
 )
 
 // shop is what this process runs of the shop.
@@ -59,7 +60,7 @@ func (s *shop) assemble(ctx context.Context) (err error) {
 		if !s.cfg.runs(k.name) {
 			continue
 		}
-		register, err := k.open(ctx, s)
+		register, err := s.patiently(ctx, k)
 		if err != nil {
 			return fmt.Errorf("open %s: %w", k.name, err)
 		}
@@ -71,6 +72,21 @@ func (s *shop) assemble(ctx context.Context) (err error) {
 	}
 	s.routes = newRoutes(s.services, s.cfg.peers, s.log)
 	return nil
+}
+
+// patiently opens a service's part as soon as its database's server answers: it may be
+// starting as well. It takes as long as that of Kafka.
+func (s *shop) patiently(ctx context.Context, k kind) (register func(*service.Service), err error) {
+	for {
+		register, err = k.open(ctx, s)
+		if !store.Away(err) || ctx.Err() != nil {
+			return register, err
+		}
+		s.log.Warn("waiting for the database", "of", k.name, "error", err)
+		if !sleep(ctx, 2*time.Second) {
+			return nil, err
+		}
+	}
 }
 
 // opened notes what close is to close.
