@@ -65,9 +65,9 @@ func (rt *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func starting(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/healthz":
-		_ = service.WriteJSON(w, http.StatusOK, health{OK: true}) // it can be encoded
+		_ = service.WriteJSON(w, http.StatusOK, health{true, []service.Status{}}) // it can be encoded
 	case "/readyz":
-		_ = service.WriteJSON(w, http.StatusServiceUnavailable, health{})
+		_ = service.WriteJSON(w, http.StatusServiceUnavailable, health{Services: []service.Status{}})
 	default:
 		problem.Write(w, r, problem.Unavailable(time.Second, "the shop is starting; if it takes long, its log says what it waits for"))
 	}
