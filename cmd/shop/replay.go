@@ -47,8 +47,9 @@ is settled, and check the invariants. FILE is CSV in the layout of the Online Re
 data set, plain or gzip; - is standard input.
 
 A replay that was stopped or killed goes on where it was when it is started again
-with the same command and --data DIR. It ends with 0 only if every invariant holds
-and nothing is left in flight.`,
+with the same command and --data DIR. With another file, or other orders of it
+(--stock, --decline, --style), DIR is refused. It ends with 0 only if every invariant
+holds and nothing is left in flight.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.file, r.stdin = args[0], cmd.InOrStdin()
@@ -96,26 +97,39 @@ func (r *replaying) validate() error {
 	return errors.Join(errs...)
 }
 
-// run replays the file on the data directory.
-func (r *replaying) run(ctx context.Context, out output) (err error) {
-	if r.file != "-" { // before anything is made
-		f, err := os.Open(r.file)
-		if err != nil {
-			return fmt.Errorf("open orders: %w", err)
-		}
-		f.Close()
+// run replays the file on the data directory, and prints how that ended, however it
+// did.
+func (r *replaying) run(ctx context.Context, out output) error {
+	sum, report, err := r.attempt(ctx, out)
+	if err != nil {
+		sum.Error = err.Error()
 	}
+	return errors.Join(err, printReplay(out.stdout, r.json, sum, report))
+}
+
+func (r *replaying) attempt(ctx context.Context, out output) (sum replay.Summary, report verify.Report, err error) {
+	log := r.logger(out)
+	file, err := replay.Open(ctx, r.file, r.stdin) // before anything is made
+	if err != nil {
+		return sum, report, fmt.Errorf("nothing is placed: %w", err)
+	}
+	defer func() {
+		if err := file.Close(); err != nil {
+			log.Warn("remove temporary copy", "error", err)
+		}
+	}()
 	temporary := r.data == ""
 	if temporary {
 		if r.data, err = os.MkdirTemp("", "shop-replay-"); err != nil {
-			return fmt.Errorf("make data directory: %w", err)
+			return sum, report, fmt.Errorf("make data directory: %w", err)
 		}
+	} else if err := r.terms(file).fit(r.data); err != nil {
+		return sum, report, err
 	}
-	log := r.logger(out)
 	log.Info("replaying", "file", r.file, "data", r.data)
-	sum, report, err := r.replay(ctx, out, log)
+	sum, report, err = r.replay(ctx, out, log, file)
 	if err == nil {
-		err = printReplay(out.stdout, r.json, sum, report)
+		err = verdict(sum, report)
 	}
 	stopped := err != nil && ctx.Err() != nil
 	if stopped {
@@ -127,12 +141,12 @@ func (r *replaying) run(ctx context.Context, out output) (err error) {
 	case temporary:
 		err = errors.Join(err, os.RemoveAll(r.data))
 	}
-	return err
+	return sum, report, err
 }
 
 // replay runs the shop for as long as the replay takes, and then checks what is
-// stored.
-func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger) (sum replay.Summary, report verify.Report, err error) {
+// stored: also where the file broke on the way, and what was placed has ended.
+func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger, file *replay.File) (sum replay.Summary, report verify.Report, err error) {
 	rejections, err := r.rejections(log)
 	if err != nil {
 		return sum, report, err
@@ -141,27 +155,34 @@ func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger) (s
 	if err != nil {
 		return sum, report, errors.Join(err, rejections.close())
 	}
+	if err := r.terms(file).claim(r.data); err != nil {
+		return sum, report, errors.Join(err, s.close(), rejections.close())
+	}
+	var unread error
 	err = s.run(ctx, func(ctx context.Context) (err error) {
 		if err := s.ready(ctx); err != nil {
 			return err
 		}
-		sum, err = replay.Run(ctx, replay.Config{
-			File: r.file, Stdin: r.stdin, Handler: s.routes, Outcomes: replay.FromLog(s.bus.Bus), Quiet: s.quiet,
+		sum, err = replay.Run(ctx, file, replay.Config{
+			Handler: s.routes, Outcomes: replay.FromLog(s.bus.Bus), Quiet: s.quiet,
 			Rate: r.rate, Stock: r.stock, Decline: r.decline, Mixed: r.mixed,
 			Progress: progressTo(out.screen, log), Rejected: rejections.add, Logger: log,
 		})
+		if sum.Settled {
+			unread, err = err, nil
+		}
 		return err
 	})
 	out.screen.live("")
-	if err = errors.Join(err, s.close(), rejections.close()); err != nil {
+	if err = errors.Join(unread, err, s.close(), rejections.close()); err != nil && !sum.Settled {
 		return sum, report, err
 	}
 	log.Info("all is settled; checking the invariants")
-	report, err = verify.Run(ctx, verify.Config{
+	report, failed := verify.Run(ctx, verify.Config{
 		Dir: r.data, Database: r.database, Kafka: r.bus.Config(), Settled: true, Acknowledged: sum.Accepted, Logger: log,
 	})
 	sum.Events, sum.Invariants = report.Events, report.Invariants
-	return sum, report, err
+	return sum, report, errors.Join(err, failed)
 }
 
 // progressTo shows progress: on a terminal by a live line, elsewhere by a line
@@ -220,30 +241,43 @@ func (r *replaying) rejections(log *slog.Logger) (rejections, error) {
 	}}, nil
 }
 
-// printReplay prints the summary; the error says whether all is as it should be.
-func printReplay(w io.Writer, asJSON bool, sum replay.Summary, report verify.Report) error {
-	if asJSON {
-		if err := json.NewEncoder(w).Encode(sum); err != nil {
-			return err
-		}
-	} else {
-		fmt.Fprintf(w, "%d lines: %d of orders, %d of returns, %d rejected\n", sum.Lines, sum.Placed, sum.Returned, sum.Rejections())
-		for _, reason := range sorted(sum.Rejected) {
-			fmt.Fprintf(w, "  %7d  %s\n", sum.Rejected[reason], reason)
-		}
-		fmt.Fprintf(w, "%d orders: %d confirmed, %d cancelled; %d returns; %d events\n", sum.Orders, sum.Confirmed, sum.Cancelled, sum.Returns, sum.Events)
-		fmt.Fprintf(w, "%.1f s, %.0f orders/s; half of the orders took up to %.0f ms, 99 %% up to %.0f ms\n",
-			sum.Seconds, sum.OrdersPerSecond, sum.Latency.P50, sum.Latency.P99)
-		if sum.Resumed > 0 {
-			fmt.Fprintf(w, "%d of the orders had ended in an earlier run; speed and times are of the others\n", sum.Resumed)
-		}
-		printReport(w, report)
-	}
+// verdict says whether all is as it should be.
+func verdict(sum replay.Summary, report verify.Report) error {
 	switch {
 	case !report.OK():
 		return errors.New("invariants are violated")
 	case !sum.Complete() || report.Unsettled.Any():
 		return fmt.Errorf("not all is settled: %v", report.Unsettled)
+	}
+	return nil
+}
+
+// printReplay prints the summary: as JSON always, for people if anything was done.
+func printReplay(w io.Writer, asJSON bool, sum replay.Summary, report verify.Report) error {
+	if asJSON {
+		if sum.Rejected == nil {
+			sum.Rejected = map[replay.Reason]int{}
+		}
+		if sum.Invariants == nil { // nothing was checked
+			sum.Invariants = map[string]verify.Invariant{}
+		}
+		return json.NewEncoder(w).Encode(sum)
+	}
+	if sum.Lines == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "%d lines: %d of orders, %d of returns, %d rejected\n", sum.Lines, sum.Placed, sum.Returned, sum.Rejections())
+	for _, reason := range sorted(sum.Rejected) {
+		fmt.Fprintf(w, "  %7d  %s\n", sum.Rejected[reason], reason)
+	}
+	fmt.Fprintf(w, "%d orders: %d confirmed, %d cancelled; %d returns; %d events\n", sum.Orders, sum.Confirmed, sum.Cancelled, sum.Returns, sum.Events)
+	fmt.Fprintf(w, "%.1f s, %.0f orders/s; half of the orders took up to %.0f ms, 99 %% up to %.0f ms\n",
+		sum.Seconds, sum.OrdersPerSecond, sum.Latency.P50, sum.Latency.P99)
+	if sum.Resumed > 0 {
+		fmt.Fprintf(w, "%d of the orders had ended in an earlier run; speed and times are of the others\n", sum.Resumed)
+	}
+	if sum.Invariants != nil {
+		printReport(w, report)
 	}
 	return nil
 }

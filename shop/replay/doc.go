@@ -2,9 +2,9 @@
 // layout of the Online Retail data set (UCI Machine Learning Repository,
 // doi 10.24432/C5BW33).
 //
-// [Run] reads the file twice. The first time it learns the products and customers,
-// which it makes known to the shop with an initial stock. The second time it
-// places each invoice as an order, and brings back the goods of each invoice that
+// The file is read twice. [Open] finds out whether it is whole, before anything is sent,
+// and learns the products and customers. [Run] makes these known to the shop with an
+// initial stock, reads the file again, and places each invoice as an order, and brings back the goods of each invoice that
 // begins with C: from confirmed orders of that customer that come earlier in the
 // file, the newest first, once all of that customer's earlier orders have ended.
 //
@@ -19,7 +19,8 @@
 //
 // Everything that is sent may be sent again: the same command on the same data,
 // after a crash at any moment, goes on and ends with the same figures. No line of
-// any content stops a replay. A shop that is overloaded is waited for.
+// any content stops a replay. A shop that is overloaded is waited for. Where the file
+// cannot be read to its end any more, what was placed until then is waited for.
 //
 // # What it does not do
 //

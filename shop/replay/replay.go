@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -13,13 +12,9 @@ import (
 	"time"
 )
 
-// Config says what is replayed, and against which shop. File, Handler and Outcomes
-// are required; the zero value of the rest is the documented default.
+// Config says how a file is replayed, and against which shop. Handler and Outcomes are
+// required; the zero value of the rest is the documented default.
 type Config struct {
-	// File is the path of a CSV file, plain or gzip; "-" reads Stdin. What is not
-	// a regular file is copied to a temporary one, since it is read twice.
-	File  string
-	Stdin io.Reader
 	// Handler serves the routes of the shop's services.
 	Handler http.Handler
 	// Outcomes tells how orders ended; see [FromLog].
@@ -74,7 +69,6 @@ func (c Config) validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(c.File != "", "File is empty, want a path or -")
 	check(c.Handler != nil, "Handler is nil")
 	check(c.Outcomes != nil, "Outcomes is nil")
 	check(c.Rate >= 0, "Rate is %v, want 0 or more orders a second", c.Rate)
@@ -89,28 +83,15 @@ func (c Config) validate() error {
 const maxStock = 1_000_000_000
 
 // Run replays a file. It returns when all its orders and returns have ended, or
-// with an error and what was done so far if ctx ends, the file cannot be read, or
-// the shop fails.
-func Run(ctx context.Context, cfg Config) (Summary, error) {
+// with an error and what was done so far if ctx ends or the shop fails. If the rest of
+// the file cannot be read, it returns that error when what was placed has ended.
+func Run(ctx context.Context, file *File, cfg Config) (Summary, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return Summary{}, fmt.Errorf("configure replay: %w", err)
 	}
-	src, err := openSource(cfg.File, cfg.Stdin)
-	if err != nil {
-		return Summary{}, err
-	}
-	defer func() {
-		if err := src.close(); err != nil {
-			cfg.Logger.Warn("remove temporary copy", "error", err)
-		}
-	}()
-	p, err := read(ctx, src)
-	if err != nil {
-		return Summary{}, err
-	}
 	r := &run{
-		cfg: cfg, src: src, plan: p, ledger: newLedger(p),
+		cfg: cfg, src: &file.source, plan: file.plan, ledger: newLedger(file.plan),
 		client: &client{handler: cfg.Handler, slots: make(chan struct{}, cfg.Requests)},
 		flight: make(chan struct{}, cfg.InFlight),
 	}
@@ -151,13 +132,15 @@ func (r *run) run(ctx context.Context) (Summary, error) {
 	})
 	side.Go(func() { r.tick(ctx) })
 	r.start = time.Now()
-	err := r.feed(ctx)
-	if err == nil {
-		err = r.wait(ctx)
-	}
+	unread := r.feed(ctx)
+	err := r.wait(ctx) // also where the rest of the file is unread
 	took := time.Since(r.start)
 	if err == nil && r.cfg.Quiet != nil {
 		err = r.quiet(ctx)
+	}
+	settled := err == nil
+	if settled {
+		err = unread
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // the first failure, not those that followed from it
@@ -168,7 +151,7 @@ func (r *run) run(ctx context.Context) (Summary, error) {
 	r.progress()
 	s, waits := r.ledger.summary()
 	s.Lines = r.plan.lines
-	s.Unsettled = r.ledger.progress().UnderWay
+	s.Unsettled, s.Settled = r.ledger.progress().UnderWay, settled
 	s.measure(took, waits)
 	return s, err
 }
@@ -181,6 +164,9 @@ func (r *run) feed(ctx context.Context) error {
 	r.start = time.Now()
 	defer r.ledger.finish()
 	return eachInvoice(r.src, r.reject, func(inv invoice) error {
+		if !inv.returned && !r.plan.orders[inv.id] {
+			return r.src.changed()
+		}
 		r.read.Add(1)
 		if inv.returned {
 			r.takeBack(ctx, r.ledger.bring(inv))

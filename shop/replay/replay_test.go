@@ -26,7 +26,16 @@ var dirtyReasons = map[int]Reason{
 	27: NotNegative, 30: SeenBefore, 31: NotAProduct, 32: NotAProduct, 33: NotAProduct, 34: NotAProduct, 38: BlankLine,
 }
 
-func replayed(t *testing.T, cfg Config) (Summary, map[int]Reason, error) {
+func opened(t *testing.T, path string) *File {
+	t.Helper()
+	f, err := Open(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func replayed(t *testing.T, file *File, cfg Config) (Summary, map[int]Reason, error) {
 	t.Helper()
 	rejected := map[int]Reason{}
 	cfg.Rejected = func(r Rejection) {
@@ -35,14 +44,14 @@ func replayed(t *testing.T, cfg Config) (Summary, map[int]Reason, error) {
 		}
 		rejected[r.Line] = r.Reason
 	}
-	s, err := Run(t.Context(), cfg)
+	s, err := Run(t.Context(), file, cfg)
 	return s, rejected, err
 }
 
 func TestDirtyFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shop := newFakeShop(t)
-		s, rejected, err := replayed(t, Config{File: "testdata/dirty.csv", Handler: shop, Outcomes: shop.tell})
+		s, rejected, err := replayed(t, opened(t, "testdata/dirty.csv"), Config{Handler: shop, Outcomes: shop.tell})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +123,7 @@ func TestNames(t *testing.T) {
 func TestAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shop := newFakeShop(t)
-		cfg := Config{File: bigFile(t, 300), Handler: shop, Outcomes: shop.tell, Decline: 20}
+		file, cfg := opened(t, bigFile(t, 300)), Config{Handler: shop, Outcomes: shop.tell, Decline: 20}
 		for crash := range 6 {
 			ctx, cancel := context.WithCancel(t.Context())
 			shop.requests = 0
@@ -124,14 +133,14 @@ func TestAgain(t *testing.T) {
 				}
 				return nil
 			}
-			if s, err := Run(ctx, cfg); !errors.Is(err, context.Canceled) || s.Complete() {
+			if s, err := Run(ctx, file, cfg); !errors.Is(err, context.Canceled) || s.Complete() {
 				t.Fatalf("crash %d: Run() = %+v, %v", crash, s, err)
 			}
 			cancel()
 			time.Sleep(time.Second)
 		}
 		shop.refuse = nil
-		first, rejected, err := replayed(t, cfg)
+		first, rejected, err := replayed(t, file, cfg)
 		if err != nil || !first.Complete() {
 			t.Fatalf("Run() = %+v, %v", first, err)
 		}
@@ -142,7 +151,7 @@ func TestAgain(t *testing.T) {
 		time.Sleep(time.Second)
 		for name, target := range map[string]*fakeShop{"again": shop, "afresh": newFakeShop(t)} {
 			cfg.Handler, cfg.Outcomes = target, target.tell
-			s, r, err := replayed(t, cfg)
+			s, r, err := replayed(t, file, cfg)
 			if err != nil || !s.Complete() {
 				t.Fatalf("%s: Run() = %+v, %v", name, s, err)
 			}
@@ -198,7 +207,7 @@ func TestRefusals(t *testing.T) {
 			}
 			return nil
 		}
-		s, rejected, err := replayed(t, Config{File: "testdata/dirty.csv", Handler: shop, Outcomes: shop.tell})
+		s, rejected, err := replayed(t, opened(t, "testdata/dirty.csv"), Config{Handler: shop, Outcomes: shop.tell})
 		if err != nil || !s.Complete() {
 			t.Fatalf("Run() = %+v, %v", s, err)
 		}
@@ -224,13 +233,6 @@ func TestFailures(t *testing.T) {
 		change func(c *Config, f *fakeShop)
 		want   string
 	}{
-		{"no file", func(c *Config, _ *fakeShop) { c.File = "testdata/none.csv" }, "no such file"},
-		{"folder", func(c *Config, _ *fakeShop) { c.File = "testdata" }, "is a directory"},
-		{"no stdin", func(c *Config, _ *fakeShop) { c.File = "-" }, "there is none"},
-		{"empty", func(c *Config, _ *fakeShop) { c.File = "-"; c.Stdin = strings.NewReader("") }, "it is empty"},
-		{"columns", func(c *Config, _ *fakeShop) { c.File = "-"; c.Stdin = strings.NewReader("InvoiceNo,Quantity\n1,2\n") }, "no column StockCode, Description, InvoiceDate"},
-		{"UTF-16", func(c *Config, _ *fakeShop) { c.File = "-"; c.Stdin = strings.NewReader("\xff\xfeI\x00n\x00") }, "UTF-16"},
-		{"cut gzip", func(c *Config, _ *fakeShop) { c.File = "-"; c.Stdin = strings.NewReader("\x1f\x8b\x08\x00") }, "unpack standard input"},
 		{"all faults", func(c *Config, _ *fakeShop) { c.Rate = -1; c.Decline = 101 }, "Rate is -1, want 0 or more orders a second\nDecline is 101"},
 		{"fault", func(_ *Config, f *fakeShop) { f.refuse = broken }, "500"},
 		{"outcomes", func(c *Config, f *fakeShop) {
@@ -244,9 +246,9 @@ func TestFailures(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				shop := newFakeShop(t)
-				cfg := Config{File: "testdata/dirty.csv", Handler: shop, Outcomes: shop.tell}
+				cfg := Config{Handler: shop, Outcomes: shop.tell}
 				c.change(&cfg, shop)
-				s, err := Run(t.Context(), cfg)
+				s, err := Run(t.Context(), opened(t, "testdata/dirty.csv"), cfg)
 				if s.Rejected[Refused] > 0 {
 					t.Errorf("lines are rejected because of another failure: %v", s.Rejected)
 				}
@@ -265,8 +267,8 @@ func TestRateAndProgress(t *testing.T) {
 		var last Progress
 		calls := 0
 		asked := 0
-		s, err := Run(t.Context(), Config{
-			File: bigFile(t, 300), Handler: shop, Outcomes: shop.tell, Rate: 10, InFlight: 3, Requests: 2,
+		s, err := Run(t.Context(), opened(t, bigFile(t, 300)), Config{
+			Handler: shop, Outcomes: shop.tell, Rate: 10, InFlight: 3, Requests: 2,
 			Progress: func(p Progress) { last = p; calls++ },
 			Quiet:    func(context.Context) (bool, error) { asked++; return asked == 3, nil },
 		})

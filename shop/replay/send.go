@@ -153,7 +153,7 @@ func (r *run) request(inv invoice) placement {
 // token is declined for the wanted share of orders, the same ones each time.
 func (r *run) token(id string) string {
 	// Numbers that follow each other differ in FNV's low bits too little.
-	if mixed := hash(id) * 0x9e3779b1 >> 16 % 10_000; float64(mixed) < r.cfg.Decline*100 {
+	if mixed := hashOf(id) * 0x9e3779b1 >> 16 % 10_000; float64(mixed) < r.cfg.Decline*100 {
 		return "tok_decline"
 	}
 	return "tok_ok"
@@ -164,13 +164,13 @@ func (r *run) style(id string) orderv1.Style {
 	switch {
 	case !r.cfg.Mixed:
 		return ""
-	case hash(id)*0x85ebca6b>>31 == 0: // by another bit than whether it is declined
+	case hashOf(id)*0x85ebca6b>>31 == 0: // by another bit than whether it is declined
 		return orderv1.Choreography
 	}
 	return orderv1.Orchestration
 }
 
-func hash(id string) uint32 {
+func hashOf(id string) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(id)) // never fails
 	return h.Sum32()

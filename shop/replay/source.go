@@ -4,18 +4,70 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 )
 
+// File is a file of orders that was read once, to its end: what is in it is known, and
+// that it is whole.
+type File struct {
+	source
+	plan *plan
+}
+
+// Open reads the file at path, plain or gzip; "-" is stdin. What is not a regular file
+// is copied to a temporary one, since it is read again by [Run].
+func Open(ctx context.Context, path string, stdin io.Reader) (*File, error) {
+	src, err := openSource(path, stdin)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{source: *src}
+	if f.plan, err = read(ctx, &f.source); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Size is how many bytes the file has, unpacked.
+func (f *File) Size() int64 { return f.content.size }
+
+// SHA256 is the hash of what the file has, unpacked, in hexadecimal digits.
+func (f *File) SHA256() string { return f.content.hash }
+
+// Close removes the temporary copy, if one was made.
+func (f *File) Close() error { return f.close() }
+
 // source is a file that can be read twice: a regular file, or a temporary copy of
 // what is not one.
 type source struct {
-	name string // for messages
-	path string
-	temp bool
+	name    string // for messages
+	path    string
+	temp    bool
+	content content // what it was found to have
+}
+
+// content tells files apart.
+type content struct {
+	size int64
+	hash string
+}
+
+// meter measures what passes through.
+type meter struct {
+	hash.Hash
+	size int64
+}
+
+func (m *meter) Write(p []byte) (int, error) {
+	m.size += int64(len(p))
+	return m.Hash.Write(p)
 }
 
 // openSource takes the file at path; "-" is stdin. What cannot be read twice (a
@@ -65,7 +117,8 @@ func (s *source) close() error {
 }
 
 // each calls fn with every data line of the file, in order. Errors of reading,
-// unpacking or the header end it, and so does an error of fn.
+// unpacking or the header end it, and so does an error of fn. That the file has
+// changed since it was read before is found at its end.
 func (s *source) each(fn func(row) error) error {
 	f, err := os.Open(s.path)
 	if err != nil {
@@ -73,20 +126,22 @@ func (s *source) each(fn func(row) error) error {
 	}
 	defer f.Close()
 	in := bufio.NewReaderSize(f, 1<<16)
+	packed := false
 	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) { // a short file has no magic
 		unpacked, err := gzip.NewReader(in)
 		if err != nil {
-			return fmt.Errorf("unpack %s: %w", s.name, err)
+			return fmt.Errorf("unpack %s: %w", s.name, broken(err, true))
 		}
-		in = bufio.NewReaderSize(unpacked, 1<<16)
+		in, packed = bufio.NewReaderSize(unpacked, 1<<16), true
 	}
-	lines := lineReader{in: in}
+	m := &meter{Hash: sha256.New()}
+	lines := lineReader{in: bufio.NewReaderSize(io.TeeReader(in, m), 1<<16)}
 	head, err := lines.next()
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("read %s: it is empty, want a header line with %s", s.name, columnNames())
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", s.name, err)
+		return fmt.Errorf("read %s: %w", s.name, broken(err, packed))
 	}
 	cols, err := readHeader(head)
 	if err != nil {
@@ -95,13 +150,37 @@ func (s *source) each(fn func(row) error) error {
 	for {
 		ln, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return s.compare(content{m.size, hex.EncodeToString(m.Sum(nil))})
 		}
 		if err != nil {
-			return fmt.Errorf("read %s after line %d: %w", s.name, lines.number, err)
+			return fmt.Errorf("read %s after line %d: %w", s.name, lines.number, broken(err, packed))
 		}
 		if err := fn(cols.parse(ln)); err != nil {
 			return err
 		}
 	}
+}
+
+// broken adds to an error of reading what to do about it.
+func broken(err error, packed bool) error {
+	switch {
+	case packed && errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: the gzip file is cut off; get the whole of it (gzip -t checks that), and start again", err)
+	case packed:
+		return fmt.Errorf("%w: the gzip file is damaged; get a sound copy (gzip -t checks that), and start again", err)
+	}
+	return fmt.Errorf("%w: mend that, and start again", err)
+}
+
+// compare notes what the file has, or finds that it is not what it had before.
+func (s *source) compare(now content) error {
+	if s.content != (content{}) && s.content != now {
+		return s.changed()
+	}
+	s.content = now
+	return nil
+}
+
+func (s *source) changed() error {
+	return fmt.Errorf("read %s: it was changed while it was replayed; start again, on new data, with a file that stays as it is", s.name)
 }

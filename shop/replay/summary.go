@@ -37,6 +37,12 @@ type Summary struct {
 	Latency    Latency                     `json:"latency_ms"`
 	Invariants map[string]verify.Invariant `json:"invariants"`
 
+	// Error is why the replay failed, where it did; the caller adds it.
+	Error string `json:"error,omitempty"`
+
+	// Settled says that all that was placed has ended, also where the file was not read
+	// to its end.
+	Settled bool `json:"-"`
 	// Accepted is the ids of the orders that the shop has acknowledged.
 	Accepted []string `json:"-"`
 }

@@ -1,0 +1,104 @@
+package replay
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+func TestUnreadable(t *testing.T) {
+	cut := filepath.Join(t.TempDir(), "cut.gz")
+	pack(t, cut, 500)
+	if err := os.Truncate(cut, size(t, cut)-9); err != nil { // what is left may hold all of the text
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, path, stdin, want string }{
+		{"no file", "testdata/none.csv", "", "no such file"},
+		{"folder", "testdata", "", "is a directory"},
+		{"empty", "-", "", "it is empty"},
+		{"columns", "-", "InvoiceNo,Quantity\n1,2\n", "no column StockCode, Description, InvoiceDate"},
+		{"UTF-16", "-", "\xff\xfeI\x00n\x00", "UTF-16"},
+		{"cut gzip header", "-", "\x1f\x8b\x08\x00", "unpack standard input: unexpected EOF: the gzip file is cut off"},
+		{"cut gzip", cut, "", "unexpected EOF: the gzip file is cut off; get the whole of it"},
+	} {
+		if _, err := Open(t.Context(), c.path, strings.NewReader(c.stdin)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: Open() = %v, want %q in it", c.name, err, c.want)
+		}
+	}
+	if _, err := Open(t.Context(), "-", nil); err == nil || !strings.Contains(err.Error(), "there is none") {
+		t.Errorf("Open() without stdin = %v", err)
+	}
+}
+
+// pack writes a file with invoices.
+func pack(t *testing.T, path string, invoices int) {
+	t.Helper()
+	raw, err := os.ReadFile(bigFile(t, invoices))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(raw)
+	if err := errors.Join(z.Close(), os.WriteFile(path, b.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// TestFileBreaks: a file that breaks while it is replayed ends the replay, once all that
+// was placed has ended.
+func TestFileBreaks(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		harm   func(path string) error
+		placed bool
+		want   string
+	}{
+		{"cut off", func(path string) error { return os.Truncate(path, size(t, path)/2) }, true, "unexpected EOF: the gzip file is cut off"},
+		{"removed", os.Remove, false, "no such file"},
+		{"replaced", func(path string) error {
+			pack(t, path, 600)
+			return nil
+		}, true, "it was changed while it was replayed"},
+		{"shorter", func(path string) error {
+			pack(t, path, 300)
+			return nil
+		}, true, "it was changed while it was replayed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "orders.gz")
+			pack(t, path, 20_000)
+			if c.name != "cut off" {
+				pack(t, path, 500)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				shop := newFakeShop(t)
+				file := opened(t, path)
+				if err := c.harm(path); err != nil {
+					t.Fatal(err)
+				}
+				s, err := Run(t.Context(), file, Config{Handler: shop, Outcomes: shop.tell})
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("Run() = %v, want %q in it", err, c.want)
+				}
+				if s.Complete() || !s.Settled || s.Unsettled > 0 || s.Orders != s.Confirmed+s.Cancelled || s.Orders != len(shop.orders) || s.Orders > 0 != c.placed {
+					t.Errorf("of %d orders that were placed, the summary is %+v", len(shop.orders), s)
+				}
+			})
+		})
+	}
+}
