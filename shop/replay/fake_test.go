@@ -73,6 +73,10 @@ func (f *fakeShop) serve(r *http.Request, body []byte) error {
 		f.bodies[id] = body
 	}
 	switch parts := strings.Split(r.URL.Path, "/"); {
+	case r.Method == http.MethodGet && parts[1] == "orders":
+		if _, known := f.orders[parts[2]]; !known {
+			return problem.NotFound("no order %s", parts[2])
+		}
 	case r.URL.Path == "/orders":
 		return f.place(key, body)
 	case len(parts) == 4 && parts[3] == "returns":

@@ -241,6 +241,9 @@ func TestFailures(t *testing.T) {
 		{"another stock", func(_ *Config, f *fakeShop) {
 			f.bodies["POST /stock/40002/receipts replay-40002"] = []byte(`{"quantity":3}`)
 		}, "another initial stock"},
+		{"another order", func(_ *Config, f *fakeShop) {
+			f.bodies["POST /orders 700001"], f.orders["700001"] = []byte(`{}`), placement{}
+		}, "there is another order of this id"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -312,7 +315,7 @@ func TestGzipAndSpool(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer packed.Close()
-	src, err := openSource("-", packed)
+	src, err := openSource(t.Context(), "-", packed)
 	if err != nil {
 		t.Fatal(err)
 	}

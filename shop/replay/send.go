@@ -92,6 +92,10 @@ func (r *run) place(ctx context.Context, inv invoice) error {
 	r.work.Go(func() {
 		err := r.client.send(ctx, "POST", "/orders", inv.id, r.request(inv))
 		if refused, ok := errors.AsType[refusal](err); ok {
+			if r.client.send(ctx, "GET", "/orders/"+url.PathEscape(inv.id), "", nil) == nil {
+				r.cancel(fmt.Errorf("place order %s: %w (there is another order of this id: was this data begun with another file or other options?)", inv.id, refused))
+				return
+			}
 			for _, line := range inv.lines {
 				r.reject(line.rejected(Refused, refused.Error()))
 			}

@@ -24,7 +24,7 @@ type File struct {
 // Open reads the file at path, plain or gzip; "-" is stdin. What is not a regular file
 // is copied to a temporary one, since it is read again by [Run].
 func Open(ctx context.Context, path string, stdin io.Reader) (*File, error) {
-	src, err := openSource(path, stdin)
+	src, err := openSource(ctx, path, stdin)
 	if err != nil {
 		return nil, err
 	}
@@ -72,12 +72,12 @@ func (m *meter) Write(p []byte) (int, error) {
 
 // openSource takes the file at path; "-" is stdin. What cannot be read twice (a
 // pipe, a terminal) is copied first.
-func openSource(path string, stdin io.Reader) (*source, error) {
+func openSource(ctx context.Context, path string, stdin io.Reader) (*source, error) {
 	if path == "-" {
 		if stdin == nil {
 			return nil, errors.New("read standard input: there is none")
 		}
-		return spool("standard input", stdin)
+		return spool(ctx, "standard input", stdin)
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -93,15 +93,24 @@ func openSource(path string, stdin io.Reader) (*source, error) {
 		return nil, fmt.Errorf("read orders: %w", err)
 	}
 	defer f.Close()
-	return spool(path, f)
+	return spool(ctx, path, f)
 }
 
-func spool(name string, r io.Reader) (*source, error) {
+func spool(ctx context.Context, name string, r io.Reader) (*source, error) {
 	f, err := os.CreateTemp("", "replay-*")
 	if err != nil {
 		return nil, fmt.Errorf("copy %s: %w", name, err)
 	}
-	_, err = io.Copy(f, r)
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(f, r)
+		copied <- err
+	}()
+	select {
+	case err = <-copied:
+	case <-ctx.Done(): // whoever writes may have nothing to say for long
+		err = ctx.Err()
+	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("copy %s: %w", name, err), os.Remove(f.Name()))
 	}

@@ -3,12 +3,15 @@ package replay
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestUnreadable(t *testing.T) {
@@ -100,5 +103,16 @@ func TestFileBreaks(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Whoever waits for a pipe can be stopped.
+func TestStoppedAtPipe(t *testing.T) {
+	silent, writer := io.Pipe()
+	defer writer.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	if _, err := Open(ctx, "-", silent); !errors.Is(err, context.Canceled) {
+		t.Errorf("Open() = %v, want %v", err, context.Canceled)
 	}
 }
