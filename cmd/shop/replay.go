@@ -128,8 +128,8 @@ func (r *replaying) attempt(ctx context.Context, out output) (sum replay.Summary
 	}
 	log.Info("replaying", "file", r.file, "data", r.data)
 	sum, report, err = r.replay(ctx, out, log, file)
-	if err == nil {
-		err = verdict(sum, report)
+	if err == nil || !report.OK() {
+		err = errors.Join(err, verdict(sum, report))
 	}
 	stopped := err != nil && ctx.Err() != nil
 	if stopped {
