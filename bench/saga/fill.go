@@ -23,7 +23,7 @@ func (b *bench) fill(ctx context.Context, t tuning) error {
 	err := b.order(ctx, pattern)
 	if err == nil && t.sleeping > 0 {
 		err = b.mediator.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-			_, err := b.engine.Start(ctx, tx, "bench.reminder", pattern, wanted(pattern))
+			_, err := b.engine.Start(ctx, tx, "bench.reminder", pattern, rig.Placed(pattern))
 			return err
 		})
 	}

@@ -84,7 +84,7 @@ func start(ctx context.Context, s load.Settings, t tuning) (*bench, error) {
 		return b, err
 	}
 	p := service.New(prefix+"-participant", b.Bus, service.Config{Database: b.taking, Batch: t.batch})
-	participant(p)
+	participant(p, b.taking)
 	if err := b.Run(ctx, p); err != nil {
 		return b, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tutti-go/tutti/bench/rig"
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/saga"
 	"github.com/tutti-go/tutti/service"
@@ -57,9 +58,9 @@ func place(s *service.Service, e *saga.Engine, by string) func(ctx context.Conte
 	return func(ctx context.Context, id string) error {
 		return s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 			if by == "event" {
-				return event.Publish(ctx, tx, placed{wanted(id)})
+				return event.Publish(ctx, tx, placed{rig.Placed(id)})
 			}
-			_, err := e.Start(ctx, tx, "bench.fulfilment", id, wanted(id))
+			_, err := e.Start(ctx, tx, "bench.fulfilment", id, rig.Placed(id))
 			return err
 		})
 	}

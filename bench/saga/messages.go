@@ -1,22 +1,12 @@
 package main
 
-import "github.com/tutti-go/tutti/event"
+import (
+	"github.com/tutti-go/tutti/bench/rig"
+	"github.com/tutti-go/tutti/event"
+)
 
 // order is what is asked for, and what the mediator keeps as its state.
-type order struct {
-	ID       string `json:"id"`
-	SKU      string `json:"sku"`
-	Quantity int    `json:"quantity"`
-	Amount   int64  `json:"amount"`
-	Customer string `json:"customer"`
-	Status   string `json:"status"`
-}
-
-func (o order) Key() string { return o.ID }
-
-func wanted(id string) order {
-	return order{ID: id, SKU: "sku-1", Quantity: 2, Amount: 4200, Customer: "cust-77", Status: "placed"}
-}
+type order = rig.Order
 
 var prefix = "bench"
 

@@ -15,11 +15,13 @@ import (
 // as those of an earlier service, of which this one knows how far it has read them.
 func (b *bench) fill(ctx context.Context, n int) error {
 	old := func(i int) step {
-		return step{ID: rig.OldID(b.settings.Plan, i, n), SKU: "sku-1", Quantity: 2, Amount: 4200, Customer: "cust-77", Status: "confirmed"}
+		o := rig.Placed(rig.OldID(b.settings.Plan, i, n))
+		o.Status = "confirmed"
+		return o
 	}
 	if err := rig.Store(ctx, b.settings.Database, rig.Rows{
 		Table: "orders", Columns: []string{"id", "status", "sku", "quantity", "amount", "customer"}, N: n,
-		Row: func(i int) []any { return old(i).row() },
+		Row: func(i int) []any { return row(old(i)) },
 	}); err != nil {
 		return err
 	}
@@ -29,7 +31,7 @@ func (b *bench) fill(ctx context.Context, n int) error {
 	return nil
 }
 
-func (s step) row() []any { return []any{s.ID, s.Status, s.SKU, s.Quantity, s.Amount, s.Customer} }
+func row(s step) []any { return []any{s.ID, s.Status, s.SKU, s.Quantity, s.Amount, s.Customer} }
 
 const mostLogged = 1_000_000 // orders with events; ten million of them are 25 GB
 

@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/tutti-go/tutti/bench/load"
 	"github.com/tutti-go/tutti/bench/rig"
@@ -72,7 +71,7 @@ func start(ctx context.Context, s load.Settings, t tuning) (*bench, error) {
 	}
 	for range t.instances {
 		svc := service.New(prefix+"-orders", b.Bus, service.Config{Database: s.Database, Batch: t.batch})
-		register(svc, strings.HasPrefix(s.Database, "postgres"))
+		register(svc, s.Database)
 		if err := b.Run(ctx, svc); err != nil {
 			return b, err
 		}
@@ -85,7 +84,7 @@ func (b *bench) order(ctx context.Context, id string) error {
 	wait := b.Waiting.Begin(id)
 	s := b.Services[int(id[len(id)-1])%len(b.Services)]
 	err := s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return event.Publish(ctx, tx, placed{step{ID: id, SKU: "sku-1", Quantity: 2, Amount: 4200, Customer: "cust-77", Status: "placed"}})
+		return event.Publish(ctx, tx, placed{rig.Placed(id)})
 	})
 	if err != nil {
 		return err
