@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	sqlite3 "modernc.org/sqlite"
 )
@@ -23,6 +24,9 @@ type sqlite struct {
 	readers *sql.DB
 	file    os.FileInfo // of path, when it was opened
 
+	mu    sync.Mutex
+	reads map[string]*sql.Stmt // prepared on the readers
+
 	open     bool  // a transaction was begun
 	ended    bool  // and SQLite has rolled it back by itself
 	failed   error // why nothing more may be done in it
@@ -36,7 +40,7 @@ type prepared struct {
 	order []int
 }
 
-const maxStatements = 512 // prepared on the writer; more than that are generated texts
+const maxStatements = 512 // prepared on the writer, and on the readers; more than that are generated texts
 
 func openSQLite(ctx context.Context, path string, cfg Config) (*sqlite, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -68,7 +72,7 @@ func openSQLite(ctx context.Context, path string, cfg Config) (*sqlite, error) {
 	if err != nil {
 		return nil, closing(readers, closing(pool, err))
 	}
-	return &sqlite{path: path, pool: pool, writer: writer, stmts: map[string]prepared{}, readers: readers, file: file}, nil
+	return &sqlite{path: path, pool: pool, writer: writer, stmts: map[string]prepared{}, readers: readers, file: file, reads: map[string]*sql.Stmt{}}, nil
 }
 
 func closing(db *sql.DB, err error) error {
@@ -248,15 +252,48 @@ func (r judged) Next() bool {
 }
 
 func (s *sqlite) read(ctx context.Context, query string, args []any) (Rows, error) {
-	rows, err := s.readers.QueryContext(ctx, query, args...) //nolint:rowserrcheck // the caller's, who reads them
+	st, err := s.reading(ctx, query) //nolint:sqlclosecheck // kept for the next call, and closed with the connections
+	if err != nil {
+		return nil, err
+	}
+	var rows *sql.Rows
+	if st != nil {
+		rows, err = st.QueryContext(ctx, args...) //nolint:rowserrcheck // the caller's, who reads them
+	} else {
+		rows, err = s.readers.QueryContext(ctx, query, args...) //nolint:rowserrcheck // as above
+	}
 	if err != nil {
 		return nil, err
 	}
 	return rows, nil
 }
 
+// reading returns the statement for a query text, prepared once for each of the readers
+// that come to run it: to prepare costs more than to run. It returns nil where too many
+// are kept; they may be in use, so that none can be dropped.
+func (s *sqlite) reading(ctx context.Context, query string) (*sql.Stmt, error) {
+	s.mu.Lock()
+	st, full := s.reads[query], len(s.reads) >= maxStatements
+	s.mu.Unlock()
+	if st != nil || full {
+		return st, nil
+	}
+	st, err := s.readers.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.reads[query]; other != nil {
+		_ = st.Close() // nobody has it
+		return other, nil
+	}
+	s.reads[query] = st
+	return st, nil
+}
+
 func (s *sqlite) close() error {
-	err := s.readers.Close()
+	err := s.readers.Close() // with their statements
 	for _, st := range s.stmts {
 		_ = st.Close() // closed with the connection below
 	}
