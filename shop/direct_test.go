@@ -170,22 +170,20 @@ func TestOrderAnswers(t *testing.T) {
 func TestPatience(t *testing.T) {
 	for _, down := range []string{"order", "inventory", "payment", "shipping", "fulfilment"} {
 		t.Run(down, func(t *testing.T) {
-			tuttitest.Run(t, func(w *tuttitest.World) {
-				run(w, directed, func(s *shop) {
-					s.place(wish{"o1", "tok_late", "Slowtown", one("tea", 3)})
-					s.Sleep(time.Second)
-					s.Crash(down)
-					s.Sleep(12 * time.Minute)
-					s.Restart(down)
-					s.Quiet()
-					// Topics are not ordered among each other, so history is not where it waits.
-					want := []string{"delivery scheduled: Penny Post", "order confirmed", "order placed", "paid", "stock reserved"}
-					if got := slices.Sorted(slices.Values(s.history("o1"))); !slices.Equal(got, want) {
-						t.Errorf("the order's history is %q, want %q", got, want)
-					}
-					s.ExpectRows("customer", `SELECT spend FROM customers`, "750")
-					s.ExpectRows("notification", `SELECT COUNT(*) FROM notifications`, "1")
-				})
+			calmly(t, []way{directed}, func(s *shop) {
+				s.place(wish{"o1", "tok_late", "Slowtown", one("tea", 3)})
+				s.Sleep(time.Second)
+				s.Crash(down)
+				s.Sleep(12 * time.Minute)
+				s.Restart(down)
+				s.Quiet()
+				// Topics are not ordered among each other, so history is not where it waits.
+				want := []string{"delivery scheduled: Penny Post", "order confirmed", "order placed", "paid", "stock reserved"}
+				if got := slices.Sorted(slices.Values(s.history("o1"))); !slices.Equal(got, want) {
+					s.T().Errorf("the order's history is %q, want %q", got, want)
+				}
+				s.ExpectRows("customer", `SELECT spend FROM customers`, "750")
+				s.ExpectRows("notification", `SELECT COUNT(*) FROM notifications`, "1")
 			})
 		})
 	}

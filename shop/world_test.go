@@ -4,12 +4,16 @@ package shop_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,9 +75,19 @@ func eachStyle(t *testing.T, test func(s *shop)) {
 }
 
 func inWays(t *testing.T, ways []way, test func(s *shop)) {
+	withConfig(t, tuttitest.Config{}, ways, test)
+}
+
+// calmly is for tests that wait long: services that look around all the time cost real
+// time.
+func calmly(t *testing.T, ways []way, test func(s *shop)) {
+	withConfig(t, tuttitest.Config{Calm: true}, ways, test)
+}
+
+func withConfig(t *testing.T, cfg tuttitest.Config, ways []way, test func(s *shop)) {
 	for _, by := range ways {
 		t.Run(by.name, func(t *testing.T) {
-			tuttitest.Run(t, func(w *tuttitest.World) { run(w, by, test) })
+			tuttitest.RunConfig(t, cfg, func(w *tuttitest.World) { run(w, by, test) })
 		})
 	}
 }
@@ -95,18 +109,54 @@ func run(w *tuttitest.World, by way, fn func(s *shop)) {
 
 func (s *shop) openGateways() {
 	t := s.T()
-	var err error
-	cfg := gateway.Config{Unsynced: true}
-	if s.payment, err = gateway.OpenPayment(t.Context(), s.ledger("payment"), cfg); err != nil {
+	files, err := ledgers()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if s.carrier, err = gateway.OpenCarrier(t.Context(), s.ledger("carrier"), cfg); err != nil {
-		t.Fatal(err)
+	for kind, file := range files {
+		if err := os.WriteFile(s.ledger(kind), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if s.mail, err = gateway.OpenMail(t.Context(), s.ledger("mail"), cfg); err != nil {
+	if err := s.openLedgers(t.Context(), s.ledger); err != nil {
 		t.Fatal(err)
 	}
 }
+
+func (s *shop) openLedgers(ctx context.Context, path func(kind string) string) (err error) {
+	cfg := gateway.Config{Unsynced: true}
+	if s.payment, err = gateway.OpenPayment(ctx, path("payment"), cfg); err != nil {
+		return err
+	}
+	if s.carrier, err = gateway.OpenCarrier(ctx, path("carrier"), cfg); err != nil {
+		return err
+	}
+	s.mail, err = gateway.OpenMail(ctx, path("mail"), cfg)
+	return err
+}
+
+// ledgers are the gateways' empty databases, by kind: a copy is made faster than the
+// tables.
+var ledgers = sync.OnceValues(func() (files map[string][]byte, err error) {
+	dir, err := os.MkdirTemp("", "shop-test-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	s := &shop{}
+	path := func(kind string) string { return filepath.Join(dir, kind+".db") }
+	if err := s.openLedgers(context.Background(), path); err != nil {
+		return nil, err
+	}
+	s.closeGateways() // and their logs with them
+	files = map[string][]byte{}
+	for _, kind := range []string{"payment", "carrier", "mail"} {
+		if files[kind], err = os.ReadFile(path(kind)); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+})
 
 func (s *shop) open() {
 	s.openGateways()
