@@ -32,7 +32,8 @@ func replayCommand(out io.Writer) *cobra.Command {
 with kill -9 and start it again, in turn, then freeze one for longer than sessions
 last, and cut the network to one, once silently and once with broken connections;
 and so on until the replay ends. It ends with 0 only if all of that was done at
-least once, and the replay says that everything is settled and every invariant holds.`,
+least once, and the replay says that everything is settled and every invariant holds.
+Orders that are made up go on until all was done.`,
 		Example: `  torture replay                    orders that are made up
   torture replay 2010-12.csv.gz     a month of a real shop`,
 		Args: cobra.MaximumNArgs(1),
@@ -51,48 +52,78 @@ least once, and the replay says that everything is settled and every invariant h
 	return cmd
 }
 
-// replay runs a replay, and harms its brokers until it ends.
+// The orders that are made up: so many at first, and so many more for as long as harm is
+// left to do.
+const (
+	firstInvoices = 3000
+	moreInvoices  = 1000
+)
+
+// replay runs a replay, and harms its brokers until it ends. Orders that are made up
+// go on until every harm was done.
 func replay(ctx context.Context, set *settings, file string, out io.Writer) error {
-	return within(ctx, set, out, func(ctx context.Context, r *run) (err error) {
+	return within(ctx, set, out, func(ctx context.Context, r *run) error {
 		if r.site.cluster == nil {
 			return errors.New("a replay needs brokers to harm: want --cluster 1 or 3")
 		}
-		if file == "" {
-			file = filepath.Join(r.site.dir, "orders.csv")
-			if err := writeFile(file, func(w io.Writer) error { return makeUp(w, set.seed, 3000) }); err != nil {
-				return err
-			}
-		}
+		r.site.processes = nil // the replay is the only one
 		said, err := os.Create(filepath.Join(r.site.logs(), "replay.log"))
 		if err != nil {
 			return err
 		}
 		defer said.Close()
-		var result bytes.Buffer
-		cmd := exec.CommandContext(ctx, filepath.Join(r.site.bin, "shop"), "replay", file, "--json", "--data", r.site.data(),
-			"--brokers", strings.Join(r.site.brokers, ","), "--rate", fmt.Sprint(set.rate), "--style", set.style)
-		cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &result, said, dieWithParent()
-		if err := cmd.Start(); err != nil {
-			return fmt.Errorf("start the replay: %w", err)
+		turns := newTurns(r)
+		for n := 0; ; n++ {
+			orders := file
+			if file == "" {
+				if orders, err = r.makeUp(n); err != nil {
+					return err
+				}
+			}
+			result, err := r.harmed(ctx, turns, orders, said)
+			if err != nil {
+				return fmt.Errorf("shop replay: %w (see %s)", err, said.Name())
+			}
+			if err := r.settled(result, turns.rounds()); err != nil {
+				return err
+			}
+			switch {
+			case turns.rounds() > 0:
+				return nil
+			case file != "":
+				return errors.New("all is well, but the replay ended before every harm was done: place orders more slowly (--rate)")
+			}
+			r.say("not every harm was done: more orders follow")
 		}
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
-		r.site.processes = nil // the replay is the only one
-		if err := r.begun(ctx, ended); err != nil {
-			return fmt.Errorf("shop replay: %w (see %s)", err, said.Name())
-		}
-		rounds, err := newHarm(r).inTurn(ctx, ended)
-		if err != nil {
-			return fmt.Errorf("shop replay: %w (see %s)", err, said.Name())
-		}
-		if err := r.settled(result.Bytes(), rounds); err != nil {
-			return err
-		}
-		if rounds == 0 {
-			return errors.New("all is well, but the replay ended before every harm was done: place orders more slowly (--rate)")
-		}
-		return nil
 	})
+}
+
+// makeUp writes the nth file of orders that are made up, and returns its path.
+func (r *run) makeUp(n int) (string, error) {
+	path := filepath.Join(r.site.dir, fmt.Sprintf("orders-%d.csv", n+1))
+	from, count := 0, firstInvoices
+	if n > 0 {
+		from, count = firstInvoices+(n-1)*moreInvoices, moreInvoices
+	}
+	return path, writeFile(path, func(w io.Writer) error { return makeUp(w, r.set.seed, from, count) })
+}
+
+// harmed replays a file, does harm meanwhile, and returns what the replay ended with.
+func (r *run) harmed(ctx context.Context, turns *turns, file string, said io.Writer) ([]byte, error) {
+	var result bytes.Buffer
+	cmd := exec.CommandContext(ctx, filepath.Join(r.site.bin, "shop"), "replay", file, "--json", "--data", r.site.data(),
+		"--brokers", strings.Join(r.site.brokers, ","), "--rate", fmt.Sprint(r.set.rate), "--style", r.set.style)
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &result, said, dieWithParent()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	if err := r.begun(ctx, ended); err != nil {
+		return nil, err
+	}
+	err := turns.until(ctx, ended)
+	return result.Bytes(), err
 }
 
 // begun waits until the replay has placed an order.
@@ -136,45 +167,58 @@ func (r *run) settled(result []byte, rounds int) error {
 	return nil
 }
 
-// inTurn harms one broker after the other until the replay has ended, and returns
-// how many rounds were done.
-func (h *harm) inTurn(ctx context.Context, ended <-chan error) (rounds int, err error) {
-	rng, brokers := rand.New(rand.NewPCG(h.set.seed, 1)), len(h.site.cluster.proxies)
-	var steps []func() error
+// turns are the harms that are done one after the other, and again from the first.
+type turns struct {
+	*harm
+	rng   *rand.Rand
+	steps []func(context.Context) error
+	done  int // steps
+}
+
+func newTurns(r *run) *turns {
+	t := &turns{harm: newHarm(r), rng: rand.New(rand.NewPCG(r.set.seed, 1))}
+	brokers := len(r.site.cluster.proxies)
 	for n := range brokers {
-		steps = append(steps, func() error { return h.fell(ctx, n+1, pick(rng, 0, 3*time.Second)) })
+		t.steps = append(t.steps, func(ctx context.Context) error { return t.fell(ctx, n+1, pick(t.rng, 0, 3*time.Second)) })
 	}
-	steps = append(steps,
-		func() error { return h.stallBroker(ctx, rng) },
-		func() error {
-			h.sever(ctx, rng.IntN(brokers), true, pick(rng, 2*time.Second, session+5*time.Second))
-			return nil
-		},
-		func() error {
-			h.sever(ctx, rng.IntN(brokers), false, pick(rng, 2*time.Second, session+5*time.Second))
+	t.steps = append(t.steps, func(ctx context.Context) error { return t.stallBroker(ctx, t.rng) })
+	for _, silent := range []bool{true, false} {
+		t.steps = append(t.steps, func(ctx context.Context) error {
+			t.sever(ctx, t.rng.IntN(brokers), silent, pick(t.rng, 2*time.Second, session+5*time.Second))
 			return nil
 		})
-	for step := 0; ; step++ {
+	}
+	return t
+}
+
+// rounds is how many times every harm was done.
+func (t *turns) rounds() int { return t.done / len(t.steps) }
+
+// until does harm until the replay has ended.
+func (t *turns) until(ctx context.Context, ended <-chan error) error {
+	for {
 		select {
 		case err := <-ended:
-			h.say("%s", h.hits.slow())
-			return step / len(steps), err
+			t.say("%s", t.hits.slow())
+			return err
 		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(pick(rng, 200*time.Millisecond, 2*time.Second)):
+			return ctx.Err()
+		case <-time.After(pick(t.rng, 200*time.Millisecond, 2*time.Second)):
 		}
-		if err := steps[step%len(steps)](); err != nil {
-			return 0, err
+		if err := t.steps[t.done%len(t.steps)](ctx); err != nil {
+			return err
 		}
+		t.done++
 	}
 }
 
-// makeUp writes invoices in the layout of the Online Retail data set, with returns.
-func makeUp(w io.Writer, seed uint64, invoices int) error {
-	rng, out := rand.New(rand.NewPCG(seed, 2)), bufio.NewWriter(w)
+// makeUp writes invoices in the layout of the Online Retail data set, with returns,
+// numbered from a first one on.
+func makeUp(w io.Writer, seed uint64, first, invoices int) error {
+	rng, out := rand.New(rand.NewPCG(seed, 2+uint64(first))), bufio.NewWriter(w)
 	fmt.Fprintln(out, "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country")
 	bought := map[int]int{} // product, by customer
-	for i := range invoices {
+	for i := first; i < first+invoices; i++ {
 		customer, invoice := 12000+i%50, 536000+i
 		for range 1 + rng.IntN(4) {
 			product := 20000 + rng.IntN(40)
