@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -124,26 +126,33 @@ func (p pkg) name() string {
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
+	ps, err := listed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ps
+}
+
+var listed = sync.OnceValues(func() (ps []pkg, err error) {
 	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Dir,GoFiles,Imports,TestGoFiles,XTestGoFiles", "./...")
 	out, err := cmd.Output()
 	if err != nil {
 		var failed *exec.ExitError
 		if errors.As(err, &failed) {
-			t.Fatalf("go list: %v\n%s", err, failed.Stderr)
+			return nil, fmt.Errorf("go list: %w\n%s", err, failed.Stderr)
 		}
-		t.Fatalf("go list: %v", err)
+		return nil, fmt.Errorf("go list: %w", err)
 	}
-	var ps []pkg
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p pkg
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			return ps
+			return ps, nil
 		} else if err != nil {
-			t.Fatalf("read go list: %v", err)
+			return nil, fmt.Errorf("read go list: %w", err)
 		}
 		ps = append(ps, p)
 	}
-}
+})
 
 // match reports whether a path fits a pattern: "*" stands for any text.
 func match(pattern, path string) bool {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"net"
 	"os"
@@ -15,6 +16,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tutti-go/tutti/internal/command"
+	"github.com/tutti-go/tutti/internal/lock"
 )
 
 // These tests hold the documentation true. A fenced block says after its fence what
@@ -94,7 +98,7 @@ func TestGuide(t *testing.T) {
 		}
 	}
 	const guide = "docs/first-service.md"
-	work := t.TempDir()
+	work := sameDir(t)
 	standIn(t, filepath.Join(work, "tutti"))
 	steps := blocks(t, guide)
 	address := freeAddress(t)
@@ -120,6 +124,35 @@ func TestGuide(t *testing.T) {
 			t.Errorf("%s:%d: the block before prints\n%swant\n%s", guide, b.line, got, b.text)
 		}
 	}
+}
+
+// sameDir makes a directory that is the same at each run in this checkout, because Go's
+// build cache tells packages apart by their directories too. Where that cannot be, or
+// another run has it, the directory is a new one.
+func sameDir(t *testing.T) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	here, e := os.Getwd()
+	if errors.Join(err, e) != nil {
+		return t.TempDir()
+	}
+	dir := filepath.Join(cache, "tutti", fmt.Sprintf("guide-%08x", crc32.ChecksumIEEE([]byte(here))))
+	if os.MkdirAll(filepath.Dir(dir), 0o755) != nil {
+		return t.TempDir()
+	}
+	release, err := lock.File(dir + ".lock")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(os.RemoveAll(dir), release()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // standIn makes a directory that looks like this repository. Its parent is for what
@@ -294,19 +327,19 @@ func TestNamesInDocs(t *testing.T) {
 	}
 }
 
-// command is a command of ours that a document names.
-var command = regexp.MustCompile("(?m)(?:^|`|\\$ )(?:go run \\./cmd/)?(shop|tutti)((?: +[^`\n#|&\\\\]+)?)(?:`|$)")
+// named is a command of ours that a document names.
+var named = regexp.MustCompile("(?m)(?:^|`|\\$ )(?:go run \\./cmd/)?(shop|tutti)((?: +[^`\n#|&\\\\]+)?)(?:`|$)")
 
 // Commands, subcommands and flags that documents name are there.
 func TestCommandsInDocs(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", bin, "./cmd/...").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := command.Build(t.Context(), bin, module+"cmd/shop", module+"cmd/tutti"); err != nil {
+		t.Fatal(err)
 	}
 	help := map[string]string{}
 	for _, path := range documents(t) {
-		for _, m := range command.FindAllStringSubmatch(read(t, path), -1) {
+		for _, m := range named.FindAllStringSubmatch(read(t, path), -1) {
 			if err := checkCommand(bin, m[1], strings.Fields(m[2]), help); err != nil {
 				t.Errorf("%s: %q: %v", path, strings.Trim(m[0], "`$ "), err)
 			}

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tutti-go/tutti/internal/command"
 )
 
 // site is a shop made of processes.
@@ -72,11 +73,7 @@ func newSite(ctx context.Context, set *settings, dir string) (*site, error) {
 
 // build builds the commands into a directory.
 func build(ctx context.Context, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator), module+"/cmd/shop", module+"/cmd/tutti")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the commands: %w\n%s", err, said)
-	}
-	return nil
+	return command.Build(ctx, dir, module+"/cmd/shop", module+"/cmd/tutti")
 }
 
 const module = "github.com/tutti-go/tutti"
@@ -153,9 +150,9 @@ func (s *site) shop(name string, port int, runs []string, args ...string) {
 	s.add(name, "shop", "http://"+address, slices.Concat([]string{"--http", address, "--traffic", "0"}, s.store, args)...)
 }
 
-func (s *site) add(name, command, url string, args ...string) {
+func (s *site) add(name, program, url string, args ...string) {
 	s.processes = append(s.processes, &process{
-		name: name, path: filepath.Join(s.bin, command), args: args, url: url, log: filepath.Join(s.logs(), name+".log"),
+		name: name, path: filepath.Join(s.bin, program), args: args, url: url, log: filepath.Join(s.logs(), name+".log"),
 	})
 }
 

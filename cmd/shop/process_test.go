@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tutti-go/tutti/internal/command"
 )
 
 // bin is where TestMain builds the commands.
@@ -25,12 +28,10 @@ func TestMain(m *testing.M) {
 		var err error
 		if bin, err = os.MkdirTemp("", "shop-test-"); err == nil {
 			defer os.RemoveAll(bin)
-			build := exec.Command("go", "build", "-o", bin, ".", "../tutti")
-			build.Stderr = os.Stderr
-			err = build.Run()
+			err = command.Build(context.Background(), bin, "github.com/tutti-go/tutti/cmd/shop", "github.com/tutti-go/tutti/cmd/tutti")
 		}
 		if err != nil {
-			fmt.Fprintln(os.Stderr, "build the commands:", err)
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
