@@ -23,6 +23,7 @@ import (
 // TestBrokerDown: a service that finds no broker when it starts says so, answers 503
 // and starts when there is one; one that loses its broker goes on taking writes.
 func TestBrokerDown(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	port := 0
 	embed := func() *kafka.Broker {

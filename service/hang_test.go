@@ -46,6 +46,7 @@ func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, 
 // TestHandlerThatIgnoresItsContext: it is said which handler hangs, where, and at what
 // record; the service is not ready, and stops without it.
 func TestHandlerThatIgnoresItsContext(t *testing.T) {
+	t.Parallel()
 	bus := cluster(t)
 	var log logged
 	s := service.New("stubborn", bus, service.Config{

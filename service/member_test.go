@@ -13,6 +13,7 @@ import (
 // Kafka takes an instance for replaced that still holds its lane: it joins again, and
 // goes on.
 func TestFencedMemberJoinsAgain(t *testing.T) {
+	t.Parallel()
 	bus := cluster(t)
 	s, _ := start(t, bus, "echo", t.TempDir(), service.Config{}, echo)
 	produce(t, bus, madeTopic, made("before", 1))

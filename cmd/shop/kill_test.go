@@ -95,6 +95,7 @@ func TestKilledReplayGoesOn(t *testing.T) {
 
 // A replay by each style, and by both side by side, leaves the business the same.
 func TestReplayByEachStyle(t *testing.T) {
+	t.Parallel()
 	file := writeOrders(t, 200)
 	var want string
 	for _, style := range append(styles, "mixed") {

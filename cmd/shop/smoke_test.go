@@ -174,13 +174,14 @@ func TestOneProcessAndManyGiveTheSame(t *testing.T) {
 }
 
 func TestDemonstration(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := start(t, "shop", "--json", "--data", dir, "--http", "127.0.0.1:0", "--traffic", "100", "--style", "orchestration")
 	s := &site{process: p}
 	if err := json.Unmarshal([]byte(p.line()), s); err != nil {
 		t.Fatal(err)
 	}
-	for n := 0; n < 5; {
+	for n := 0; n < 5; time.Sleep(20 * time.Millisecond) {
 		var page struct{ Orders []struct{ ID string } }
 		s.request("GET", "/orders?customer=demo-01", "", nil, &page)
 		n = len(page.Orders)

@@ -115,7 +115,7 @@ func pass(w *tuttitest.World, d time.Duration) {
 // A person has 30 days, whatever happens to the service meanwhile.
 func TestThirtyDays(t *testing.T) {
 	t.Parallel()
-	tuttitest.Run(t, func(w *tuttitest.World) {
+	tuttitest.RunConfig(t, tuttitest.Config{Calm: true}, func(w *tuttitest.World) {
 		open(w, month, service.Config{})
 		for _, who := range []string{"dora", "finn", "gina"} {
 			apply(w, who, who, 20_000)
@@ -144,7 +144,7 @@ func TestThirtyDays(t *testing.T) {
 // The deadline holds although the service was not there when it passed.
 func TestDeadlineWhileAway(t *testing.T) {
 	t.Parallel()
-	tuttitest.Run(t, func(w *tuttitest.World) {
+	tuttitest.RunConfig(t, tuttitest.Config{Calm: true}, func(w *tuttitest.World) {
 		open(w, month, service.Config{})
 		apply(w, "dora", "dora", 20_000)
 		w.Quiet()
