@@ -158,12 +158,13 @@ func freePort(t *testing.T) int {
 // A shop that starts before its broker waits for it, and says so.
 func TestBrokerStartsLater(t *testing.T) {
 	port := freePort(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var log, said heard
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))
 	ended := make(chan error, 1)
 	go func() {
+		defer cancel() // nothing more will be said
 		ended <- run(ctx, []string{"--data", t.TempDir(), "--http", address, "--admin", "", "--traffic", "0", "--brokers", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}, env(), &said, &log)
 	}()
 	log.await(ctx, t, "no Kafka broker answers")

@@ -39,10 +39,11 @@ func (s *Settings) Open(ctx context.Context, dir string, log *slog.Logger) (o *O
 	return o, nil
 }
 
-// patiently connects as soon as a broker answers.
+// patiently connects as soon as a broker answers. Each attempt may take longer than the
+// one before: on a machine that has little time for us, none that is short succeeds.
 func patiently(ctx context.Context, cfg kafka.Config) (*kafka.Bus, error) {
-	for {
-		b, err := connect(ctx, cfg)
+	for atMost := 5 * time.Second; ; atMost = min(2*atMost, time.Minute) {
+		b, err := connect(ctx, cfg, atMost)
 		if !errors.Is(err, kafka.ErrUnreachable) || ctx.Err() != nil {
 			return b, err
 		}
@@ -50,8 +51,8 @@ func patiently(ctx context.Context, cfg kafka.Config) (*kafka.Bus, error) {
 	}
 }
 
-func connect(ctx context.Context, cfg kafka.Config) (*kafka.Bus, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // until the next warning
+func connect(ctx context.Context, cfg kafka.Config, atMost time.Duration) (*kafka.Bus, error) {
+	ctx, cancel := context.WithTimeout(ctx, atMost) // until the next warning
 	defer cancel()
 	return kafka.Connect(ctx, cfg)
 }
