@@ -285,7 +285,7 @@ func (s *sqlite) reading(ctx context.Context, query string) (*sql.Stmt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if other := s.reads[query]; other != nil {
-		_ = st.Close() // nobody has it
+		_ = st.Close() //nolint:sqlclosecheck // another is kept, and nobody has this one
 		return other, nil
 	}
 	s.reads[query] = st
