@@ -57,7 +57,8 @@ type Config struct {
 }
 
 // Run calls fn with a world, in a bubble of virtual time. A world is new: no
-// topics, no data. When fn returns, everything stops.
+// topics, no data. When fn returns, everything stops. Unless the variable GOGC is set,
+// garbage is collected less often from then on, in the whole process.
 func Run(t *testing.T, fn func(w *World)) {
 	t.Helper()
 	RunConfig(t, Config{}, fn)
