@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/store"
 )
 
@@ -30,6 +31,9 @@ type Result[A Args, R any] struct {
 	// Err is set if the job was rejected, or failed at its last attempt. Value is
 	// then zero.
 	Err error
+	// Cause is what started the job. A handler of several results says so by
+	// tx.Handling before it publishes or starts anything because of one.
+	Cause event.Cause
 }
 
 // Due is a timer whose time has come.
@@ -54,8 +58,20 @@ type Binding struct {
 	Config Config
 	// Run does the work outside a transaction; nil for timers.
 	Run func(ctx context.Context, id string, attempt int, args []byte) (any, error)
-	// Done handles the result in a transaction. at is the job's due time.
-	Done func(ctx context.Context, tx *store.Tx, id string, args []byte, value any, err error, at time.Time) error
+	// Done handles how a job ended, or one or more of them if Batch is set, in a
+	// transaction.
+	Done  func(ctx context.Context, tx *store.Tx, ends []End) error
+	Batch bool
+}
+
+// End is how a job ended, or a timer whose time has come.
+type End struct {
+	ID    string
+	Args  []byte
+	Due   time.Time
+	Cause event.Cause
+	Value any
+	Err   error
 }
 
 // Binder is what jobs are bound to; *service.Service is one.
@@ -68,6 +84,22 @@ func Handle[A Args, R any](b Binder, cfg Config,
 	run func(ctx context.Context, c Call[A]) (R, error),
 	done func(ctx context.Context, tx *store.Tx, r Result[A, R]) error,
 ) {
+	bind(b, cfg, run, false, func(ctx context.Context, tx *store.Tx, rs []Result[A, R]) error { return done(ctx, tx, rs[0]) })
+}
+
+// HandleBatch is Handle with a handler that takes the results that are there together,
+// where bulk SQL pays. If it fails, it is called again with one at a time.
+func HandleBatch[A Args, R any](b Binder, cfg Config,
+	run func(ctx context.Context, c Call[A]) (R, error),
+	done func(ctx context.Context, tx *store.Tx, rs []Result[A, R]) error,
+) {
+	bind(b, cfg, run, true, done)
+}
+
+func bind[A Args, R any](b Binder, cfg Config,
+	run func(ctx context.Context, c Call[A]) (R, error), batch bool,
+	done func(ctx context.Context, tx *store.Tx, rs []Result[A, R]) error,
+) {
 	if cfg.Workers == 0 {
 		cfg.Workers = 64
 	}
@@ -75,7 +107,7 @@ func Handle[A Args, R any](b Binder, cfg Config,
 		cfg.Timeout = 30 * time.Second
 	}
 	b.BindJob(Binding{
-		Kind: kindOf[A](), Config: cfg,
+		Kind: kindOf[A](), Config: cfg, Batch: batch,
 		Run: func(ctx context.Context, id string, attempt int, raw []byte) (any, error) {
 			args, err := decode[A](raw)
 			if err != nil {
@@ -87,15 +119,21 @@ func Handle[A Args, R any](b Binder, cfg Config,
 			}
 			return Result[A, R]{ID: id, Args: args, Value: value}, nil
 		},
-		Done: func(ctx context.Context, tx *store.Tx, id string, raw []byte, value any, failure error, _ time.Time) error {
-			if r, ok := value.(Result[A, R]); ok {
-				return done(ctx, tx, r)
+		Done: func(ctx context.Context, tx *store.Tx, ends []End) error {
+			rs := make([]Result[A, R], len(ends))
+			for i, e := range ends {
+				r, ok := e.Value.(Result[A, R])
+				if !ok {
+					args, err := decode[A](e.Args)
+					if err != nil {
+						return err
+					}
+					r = Result[A, R]{ID: e.ID, Args: args, Err: e.Err}
+				}
+				r.Cause = e.Cause
+				rs[i] = r
 			}
-			args, err := decode[A](raw)
-			if err != nil {
-				return err
-			}
-			return done(ctx, tx, Result[A, R]{ID: id, Args: args, Err: failure})
+			return done(ctx, tx, rs)
 		},
 	})
 }
@@ -104,12 +142,12 @@ func Handle[A Args, R any](b Binder, cfg Config,
 func OnDue[A Args](b Binder, handle func(ctx context.Context, tx *store.Tx, d Due[A]) error) {
 	b.BindJob(Binding{
 		Kind: kindOf[A](),
-		Done: func(ctx context.Context, tx *store.Tx, id string, raw []byte, _ any, _ error, at time.Time) error {
-			args, err := decode[A](raw)
+		Done: func(ctx context.Context, tx *store.Tx, ends []End) error {
+			args, err := decode[A](ends[0].Args)
 			if err != nil {
 				return err
 			}
-			return handle(ctx, tx, Due[A]{ID: id, Args: args, At: at})
+			return handle(ctx, tx, Due[A]{ID: ends[0].ID, Args: args, At: ends[0].Due})
 		},
 	})
 }

@@ -141,14 +141,9 @@ func (b *batch) run(in *inputs) error {
 		return err
 	}
 	b.l.doing.Store(nil)
-	for i := range in.completions {
-		if b.late() {
-			b.rest.completions = in.completions[i:]
-			break
-		}
-		if err := b.complete(&in.completions[i]); err != nil {
-			return err
-		}
+	slices.SortStableFunc(in.completions, func(x, y completion) int { return cmp.Compare(x.job.Kind, y.job.Kind) })
+	if err := b.completeAll(in.completions); err != nil {
+		return err
 	}
 	for _, j := range in.due {
 		if b.late() {

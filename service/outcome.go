@@ -1,11 +1,13 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/store"
 )
 
@@ -88,14 +90,52 @@ func (l *loop) outcome(failure error, attempts int, now time.Time) (store.State,
 	return store.StateRetry, attempts, now.Add(l.backoff(attempts - 1))
 }
 
-// complete handles how a job's call ended.
-func (b *batch) complete(c *completion) error {
-	b.finished = append(b.finished, c.job)
-	if !c.retry.IsZero() {
-		b.wake(c.retry)
-		return b.tx.RetryJob(b.ctx, c.job, c.retry, c.err)
+// completeAll handles how jobs' calls ended: consecutive ones of a kind whose handler
+// takes a batch together, unless each is on its own.
+func (b *batch) completeAll(cs []completion) error {
+	for len(cs) > 0 {
+		if b.late() {
+			b.rest.completions = cs
+			return nil
+		}
+		n, kind := 1, cs[0].job.Kind
+		for !b.each && b.l.s.jobs[kind].Batch && n < len(cs) && cs[n].job.Kind == kind {
+			n++
+		}
+		if err := b.complete(cs[:n]); err != nil {
+			return err
+		}
+		cs = cs[n:]
 	}
-	return b.finish(c.job, c.value, c.err)
+	return nil
+}
+
+// complete handles how calls of jobs of one kind ended.
+func (b *batch) complete(cs []completion) error {
+	over := make([]ending, 0, len(cs))
+	for i := range cs {
+		c := &cs[i]
+		b.finished = append(b.finished, c.job)
+		if c.retry.IsZero() {
+			over = append(over, ending{c.job, c.value, c.err})
+			continue
+		}
+		b.wake(c.retry)
+		if err := b.tx.RetryJob(b.ctx, c.job, c.retry, c.err); err != nil {
+			return err
+		}
+	}
+	if len(over) == 0 {
+		return nil
+	}
+	return b.finish(over)
+}
+
+// ending is a job that is over, or a timer whose time has come.
+type ending struct {
+	store.Job
+	value any
+	err   error
 }
 
 // due handles a timer whose time has come, or hands a job to the workers.
@@ -106,7 +146,7 @@ func (b *batch) due(j store.Job) error {
 		return b.tx.RetryJob(b.ctx, j, time.Time{}, fmt.Errorf("no handler for jobs of kind %s", j.Kind))
 	}
 	if binding.Run == nil {
-		return b.finish(j, nil, nil)
+		return b.finish([]ending{{Job: j}})
 	}
 	claimed, err := b.tx.ClaimJob(b.ctx, j)
 	if err == nil && claimed {
@@ -115,31 +155,25 @@ func (b *batch) due(j store.Job) error {
 	return err
 }
 
-// finish runs the handler of a job's result or of a timer, unless it was taken
-// back, and removes it.
-func (b *batch) finish(j store.Job, value any, failure error) error {
-	binding := b.l.s.jobs[j.Kind]
-	ctx, cancel := b.limited(b.each)
-	defer cancel()
-	done := func() error {
-		there, err := b.tx.FinishJob(b.ctx, j)
-		if err != nil || !there {
-			return err
-		}
-		b.tx.Handling(j.Cause)
-		err = safely(func() error { return binding.Done(ctx, b.tx, j.ID, j.Args, value, failure, j.Due) })
-		if err != nil {
-			return fmt.Errorf("handle the result of job %s %s: %w", j.Kind, j.ID, err)
-		}
-		return nil
-	}
+// finish runs the handler of jobs' results or of timers, all of one kind, unless they
+// were taken back, and removes them.
+func (b *batch) finish(over []ending) error {
 	if !b.each {
-		if err := done(); err != nil {
+		if err := b.finishTogether(over); err != nil {
 			return fmt.Errorf("%w: %w", errHandler, err)
 		}
 		return nil
 	}
-	err, broken := b.apart(task{j.Kind, j.ID}, true, done)
+	j := over[0].Job // each is on its own
+	ctx, cancel := b.limited(true)
+	defer cancel()
+	err, broken := b.apart(task{j.Kind, j.ID}, true, func() error {
+		there, err := b.tx.FinishJob(b.ctx, j)
+		if err != nil || !there {
+			return err
+		}
+		return b.done(ctx, over)
+	})
 	if broken != nil || err == nil {
 		return broken
 	}
@@ -151,4 +185,28 @@ func (b *batch) finish(j store.Job, value any, failure error) error {
 	j.Attempts = attempts
 	b.wake(due)
 	return b.tx.RetryJob(b.ctx, j, due, err)
+}
+
+// finishTogether takes for granted that none was taken back: if one was, the transaction
+// fails, and each is looked at on its own.
+func (b *batch) finishTogether(over []ending) error {
+	for _, e := range over {
+		if err := b.tx.ExpectJob(b.ctx, e.Job); err != nil {
+			return err
+		}
+	}
+	return b.done(b.together, over)
+}
+
+func (b *batch) done(ctx context.Context, over []ending) error {
+	ends := make([]job.End, len(over))
+	for i, e := range over {
+		ends[i] = job.End{ID: e.ID, Args: e.Args, Due: e.Due, Cause: e.Cause, Value: e.value, Err: e.err}
+	}
+	first := over[0].Job
+	b.tx.Handling(first.Cause)
+	if err := safely(func() error { return b.l.s.jobs[first.Kind].Done(ctx, b.tx, ends) }); err != nil {
+		return fmt.Errorf("handle the result of job %s %s: %w", first.Kind, first.ID, err)
+	}
+	return nil
 }

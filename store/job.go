@@ -122,6 +122,17 @@ func (tx *Tx) FinishJob(ctx context.Context, j Job) (bool, error) {
 	return n == 1, nil
 }
 
+// ExpectJob is FinishJob of a job that is taken to be there. If it is not, the
+// transaction fails as [Late]: here or, where statements are pipelined, at the next query
+// or the commit.
+func (tx *Tx) ExpectJob(ctx context.Context, j Job) error {
+	taken := lateError{fmt.Errorf("job %s %s was taken back", j.Kind, j.ID)}
+	if err := tx.Expect(ctx, 1, taken, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2 AND due = $3`, j.Kind, j.ID, millis(j.Due)); err != nil {
+		return fmt.Errorf("finish job: %w", err)
+	}
+	return nil
+}
+
 // ClaimJob marks a waiting job, as it was read, as running, and reports whether it
 // was waiting.
 func (tx *Tx) ClaimJob(ctx context.Context, j Job) (bool, error) {
