@@ -64,6 +64,7 @@ func (p *postgres) begin(ctx context.Context) error {
 	p.reset()
 	p.begun, p.failed, p.doubt, p.books, p.older = false, nil, false, -1, false
 	p.control(beginWrite)
+	p.replan()
 	return nil
 }
 

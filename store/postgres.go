@@ -26,6 +26,9 @@ type postgres struct {
 	pool   *pgxpool.Pool
 	grips  map[int64]bool // lanes tied to the writing connection
 	pipeline
+
+	planned time.Time     // when plans are to be made anew
+	plans   time.Duration // how long they last
 }
 
 const (
@@ -181,7 +184,20 @@ func (p *postgres) connect(ctx context.Context) error {
 		}
 	}
 	p.conn, p.stmts = conn, map[string]*pgconn.StatementDescription{}
+	p.plans, p.planned = time.Second, time.Now().Add(time.Second)
 	return nil
+}
+
+// replan has the plans of prepared statements made anew, after a second, two, four, and
+// from then on every minute. The server keeps a plan for as long as nobody has analyzed
+// the tables, and one that was made for a table that was empty reads it as a whole, to
+// look for a few dozen rows, when it has a million.
+func (p *postgres) replan() {
+	if now := time.Now(); now.After(p.planned) {
+		p.control("DISCARD PLANS")
+		p.plans = min(2*p.plans, time.Minute)
+		p.planned = now.Add(p.plans)
+	}
 }
 
 // gripText locks a lane for as long as the session lives: it ends with its process.

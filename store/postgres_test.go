@@ -9,8 +9,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/bulk"
 	"github.com/tutti-go/tutti/store"
 	"github.com/tutti-go/tutti/tuttitest"
 )
@@ -206,5 +208,46 @@ func TestPipelined(t *testing.T) {
 		s.Reader().QueryRow(t.Context(), `SELECT COUNT(*) FROM n`).Scan(&n),
 		s.Reader().QueryRow(t.Context(), `SELECT ok FROM n WHERE v = 2`).Scan(&ok)); err != nil || !bytes.Equal(got, big) || n != 3 || !ok {
 		t.Errorf("%d rows, %d bytes, %v, %v, want 3 rows, the bytes, and true", n, len(got), ok, err)
+	}
+}
+
+// TestPlansAreMadeAnew lets a plan be made for an empty table: after a while it is one
+// for the table as it has become.
+func TestPlansAreMadeAnew(t *testing.T) {
+	s := open(t, databases["postgres"](t), config())
+	update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `CREATE TABLE n (v BIGINT PRIMARY KEY, a TEXT, b TEXT, c TEXT, d TEXT, e TEXT, f TEXT, g TEXT, h TEXT)`) })
+	args := make([]any, 32)
+	for i := range args {
+		args[i] = i
+	}
+	find := func() {
+		update(t, s, func(tx *store.Tx) error {
+			_, err := store.Collect(t.Context(), tx, func(r store.Rows) (a string, err error) { return a, r.Scan(&a) },
+				`SELECT COALESCE(a, '') FROM n WHERE v IN (`+bulk.Params(1, len(args))+`)`, args...)
+			return err
+		})
+	}
+	for range 10 { // the server settles on a plan after five
+		find()
+	}
+	update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `INSERT INTO n (v) SELECT generate_series(1, 100000)`) })
+	read := func() (n int64) {
+		// Figures of a session are there once it is idle for a second, or asked to.
+		update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `SELECT pg_stat_force_next_flush()`) })
+		if err := s.Reader().QueryRow(t.Context(), `SELECT COALESCE(seq_scan, 0) FROM pg_stat_user_tables WHERE relname = 'n' AND schemaname = current_schema`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for before := read(); ; before = read() {
+		find()
+		if read() == before {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the table is read as a whole, for ever, to find 32 of its rows")
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
 }

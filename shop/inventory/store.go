@@ -18,7 +18,7 @@ var migrations embed.FS
 
 // errMoved says that another instance has taken stock since it was read. The
 // message is handled again.
-var errMoved = errors.New("the stock has changed meanwhile")
+var errMoved = fmt.Errorf("the stock has changed meanwhile: %w", store.ErrConflict)
 
 // claim is an order's claim to stock, as it is stored.
 type claim struct {
@@ -140,12 +140,9 @@ func move(ctx context.Context, tx *store.Tx, lines []line) error {
 		for _, l := range piece {
 			args = append(args, l.SKU, l.Quantity)
 		}
-		n, err := tx.Affected(ctx, `INSERT INTO stock (sku, reserved, received) VALUES `+bulk.Values(len(piece), "?, ?, 0")+`
+		err := tx.Expect(ctx, len(piece), errMoved, `INSERT INTO stock (sku, reserved, received) VALUES `+bulk.Values(len(piece), "?, ?, 0")+`
 			ON CONFLICT (sku) DO UPDATE SET reserved = stock.reserved + excluded.reserved
 			WHERE stock.reserved + excluded.reserved >= 0 AND stock.reserved + excluded.reserved <= stock.received`, args...)
-		if err == nil && n != int64(len(piece)) {
-			err = errMoved
-		}
 		if err != nil {
 			return fmt.Errorf("reserve %d products: %w", len(piece), err)
 		}

@@ -32,19 +32,41 @@ func onRegistered(ctx context.Context, tx *store.Tx, m event.Message[registered]
 	return setRecipient(ctx, tx, m.Body.CustomerID, m.Body.Email)
 }
 
-func onConfirmed(ctx context.Context, tx *store.Tx, m event.Message[confirmed]) error {
-	return notify(ctx, tx, Notification{Order: m.Body.OrderID, Customer: m.Body.CustomerID, Kind: Confirmed})
+func confirmedSays(b confirmed) Notification {
+	return Notification{Order: b.OrderID, Customer: b.CustomerID, Kind: Confirmed}
 }
 
-func onCancelled(ctx context.Context, tx *store.Tx, m event.Message[orderv1.Cancelled]) error {
-	return notify(ctx, tx, Notification{Order: m.Body.OrderID, Customer: m.Body.CustomerID, Kind: Cancelled, Reason: m.Body.Reason})
+func cancelledSays(b orderv1.Cancelled) Notification {
+	return Notification{Order: b.OrderID, Customer: b.CustomerID, Kind: Cancelled, Reason: b.Reason}
 }
 
-// notify queues a notification and its mail, the first time.
-func notify(ctx context.Context, tx *store.Tx, n Notification) error {
-	email, first, err := add(ctx, tx, n)
-	if err != nil || !first {
-		return err
+// notifying makes a handler that queues the notification of each message and its mail,
+// the first time.
+func notifying[T event.Typed](says func(T) Notification) func(context.Context, *store.Tx, []event.Message[T]) error {
+	return func(ctx context.Context, tx *store.Tx, ms []event.Message[T]) error {
+		ns, customers := make([]Notification, len(ms)), make([]string, len(ms))
+		for i, m := range ms {
+			ns[i] = says(m.Body)
+			customers[i] = ns[i].Customer
+		}
+		known, err := add(ctx, tx, ns)
+		if err != nil {
+			return err
+		}
+		email, err := addresses(ctx, tx, customers)
+		if err != nil {
+			return err
+		}
+		for i, n := range ns {
+			if known[n.ID()] {
+				continue
+			}
+			known[n.ID()] = true
+			tx.Handling(ms[i].Cause())
+			if err := job.Start(ctx, tx, n.ID(), mailJob{Order: n.Order, To: n.recipient(email[n.Customer]), Text: n.Text()}); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return job.Start(ctx, tx, n.ID(), mailJob{Order: n.Order, To: n.recipient(email), Text: n.Text()})
 }

@@ -76,13 +76,13 @@ func TestEachMailOnce(t *testing.T) {
 		}
 	}
 	hear(func(tx *store.Tx) error {
-		return onConfirmed(ctx, tx, event.Message[confirmed]{Body: confirmed{OrderID: "o1", CustomerID: "c1"}})
+		return notifying(confirmedSays)(ctx, tx, []event.Message[confirmed]{{Body: confirmed{OrderID: "o1", CustomerID: "c1"}}})
 	})
 	hear(func(tx *store.Tx) error {
 		return onRegistered(ctx, tx, event.Message[registered]{Body: registered{CustomerID: "c1", Email: "ann@shop.example"}})
 	})
 	hear(func(tx *store.Tx) error {
-		return onCancelled(ctx, tx, event.Message[orderv1.Cancelled]{Body: orderv1.Cancelled{OrderID: "o1", CustomerID: "c1", Reason: "late"}})
+		return notifying(cancelledSays)(ctx, tx, []event.Message[orderv1.Cancelled]{{Body: orderv1.Cancelled{OrderID: "o1", CustomerID: "c1", Reason: "late"}}})
 	})
 	jobs, err := db.Jobs(ctx, 10)
 	if err != nil || len(jobs) != 2 {

@@ -19,8 +19,8 @@ func Register(mailer Mailer) func(*service.Service) {
 	return func(s *service.Service) {
 		s.Migrations(migrations)
 		event.On(s, onRegistered)
-		event.On(s, onConfirmed)
-		event.On(s, onCancelled)
+		event.OnBatch(s, notifying(confirmedSays))
+		event.OnBatch(s, notifying(cancelledSays))
 		handleJobs(s, mailer)
 		s.Handle("GET /notifications", handler{s}.list)
 	}

@@ -2,27 +2,53 @@ package notification
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/tutti-go/tutti/internal/bulk"
 	"github.com/tutti-go/tutti/store"
 )
 
-// add stores a notification as queued, and returns the customer's address, empty
-// if it is not known, and whether the notification is new.
-func add(ctx context.Context, tx *store.Tx, n Notification) (email string, first bool, err error) {
-	err = tx.QueryRow(ctx, `INSERT INTO notifications (id, order_id, customer, kind, status, at) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (id) DO NOTHING
-		RETURNING COALESCE((SELECT email FROM recipients WHERE recipients.customer = notifications.customer), '')`,
-		n.ID(), n.Order, n.Customer, n.Kind, Queued, tx.Now().UnixMilli()).Scan(&email)
-	if errors.Is(err, store.ErrNoRows) {
-		return "", false, nil
+// add stores notifications as queued, and returns the ids of those that were there.
+func add(ctx context.Context, tx *store.Tx, ns []Notification) (known map[string]bool, err error) {
+	known = map[string]bool{}
+	for piece := range bulk.Chunks(ns) {
+		var ids, args []any
+		for _, n := range piece {
+			ids = append(ids, n.ID())
+			args = append(args, n.ID(), n.Order, n.Customer, n.Kind, Queued, tx.Now().UnixMilli())
+		}
+		there, err := store.Collect(ctx, tx, func(r store.Rows) (id string, err error) { return id, r.Scan(&id) },
+			`SELECT id FROM notifications WHERE id IN (`+bulk.Params(1, len(ids))+`)`, ids...)
+		if err == nil {
+			err = tx.Exec(ctx, `INSERT INTO notifications (id, order_id, customer, kind, status, at)
+				VALUES `+bulk.Values(len(piece), "?, ?, ?, ?, ?, ?")+` ON CONFLICT (id) DO NOTHING`, args...)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("add %d notifications: %w", len(piece), err)
+		}
+		for _, id := range there {
+			known[id] = true
+		}
 	}
-	if err != nil {
-		return "", false, fmt.Errorf("add notification %s: %w", n.ID(), err)
+	return known, nil
+}
+
+// addresses reads where customers get their mails; those that are not known are missing.
+func addresses(ctx context.Context, tx *store.Tx, customers []string) (map[string]string, error) {
+	of := map[string]string{}
+	for piece := range bulk.Chunks(customers) {
+		_, err := store.Collect(ctx, tx, func(r store.Rows) (_ struct{}, err error) {
+			var customer, email string
+			err = r.Scan(&customer, &email)
+			of[customer] = email
+			return struct{}{}, err
+		}, `SELECT customer, email FROM recipients WHERE customer IN (`+bulk.Params(1, len(piece))+`)`, bulk.Args(nil, piece)...)
+		if err != nil {
+			return nil, fmt.Errorf("read addresses of %d customers: %w", len(piece), err)
+		}
 	}
-	return email, true, nil
+	return of, nil
 }
 
 // settle ends a notification that is queued.

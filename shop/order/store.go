@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -27,7 +26,7 @@ func (deadline) JobType() string { return "order.deadline" }
 
 // errMoved says that another instance has changed an order since it was read. The
 // message is handled again.
-var errMoved = errors.New("it was changed by another instance meanwhile")
+var errMoved = fmt.Errorf("an order was changed by another instance meanwhile: %w", store.ErrConflict)
 
 // entry is a line of an order's history.
 type entry struct {
@@ -167,21 +166,13 @@ func (c *changes) save(ctx context.Context, tx *store.Tx) error {
 
 func (ch change) save(ctx context.Context, tx *store.Tx, ids []string) error {
 	args := []any{string(ch.to), number(ch.is), ch.reason, ch.history, string(ch.from), number(ch.was)}
-	n, err := tx.Affected(ctx, `UPDATE orders SET status = $1, freed = $2, reason = $3, history = history || $4
+	err := tx.Expect(ctx, len(ids), errMoved, `UPDATE orders SET status = $1, freed = $2, reason = $3, history = history || $4
 		WHERE status = $5 AND freed = $6 AND id IN (`+bulk.Params(len(args)+1, len(ids))+`)`, bulk.Args(args, ids)...)
-	if err == nil && n != int64(len(ids)) {
-		err = errMoved
+	if err == nil && ch.from == placed && ch.to != placed { // its time is not limited any more
+		err = tx.DropJobs(ctx, deadline{}.JobType(), ids)
 	}
 	if err != nil {
 		return fmt.Errorf("make order %s %s: %w", ids[0], ch.to, err)
-	}
-	if ch.from != placed || ch.to == placed {
-		return nil
-	}
-	for _, id := range ids {
-		if _, err := job.Cancel[deadline](ctx, tx, id); err != nil {
-			return fmt.Errorf("stop the timer of order %s: %w", id, err)
-		}
 	}
 	return nil
 }

@@ -34,47 +34,66 @@ type returned struct {
 // Contract implements event.Typed.
 func (returned) Contract() event.Contract { return orderv1.Returned{}.Contract() }
 
-func onPlaced(ctx context.Context, tx *store.Tx, m event.Message[placed]) error {
-	if m.Body.Directed {
-		return nil
-	}
-	if m.Body.Total <= 0 {
-		return event.Reject(fmt.Errorf("total of order %s is %d, want more than 0", m.Body.OrderID, m.Body.Total))
-	}
-	return change(ctx, tx, m.Body.OrderID, unknown, func(p Payment) (Payment, Effect) {
-		return p.Place(m.Body.Total, m.Body.PaymentToken)
-	})
+// fact is what is learned of the payment of an order, and from what.
+type fact struct {
+	order string
+	cause event.Cause
+	learn func(Payment) (Payment, Effect) // nil: nothing
 }
 
-func onReserved(ctx context.Context, tx *store.Tx, m event.Message[inventoryv1.Reserved]) error {
-	if m.Body.Directed {
-		return nil
+// learning makes a handler of what messages say. Those that come together are stored
+// together.
+func learning[T event.Typed](says func(T) (fact, error)) func(context.Context, *store.Tx, []event.Message[T]) error {
+	return func(ctx context.Context, tx *store.Tx, ms []event.Message[T]) error {
+		facts := make([]fact, 0, len(ms))
+		for _, m := range ms {
+			f, err := says(m.Body)
+			if err != nil {
+				return err
+			}
+			if f.cause = m.Cause(); f.learn != nil {
+				facts = append(facts, f)
+			}
+		}
+		return change(ctx, tx, facts)
 	}
-	return change(ctx, tx, m.Body.OrderID, waiting, Payment.Reserve)
 }
 
-func onUnavailable(ctx context.Context, tx *store.Tx, m event.Message[shippingv1.Unavailable]) error {
-	if m.Body.Directed {
-		return nil
+func placedSays(b placed) (fact, error) {
+	if b.Directed {
+		return fact{}, nil
 	}
-	return change(ctx, tx, m.Body.OrderID, unusual, func(p Payment) (Payment, Effect) {
-		return p.Stop(m.Body.Reason)
-	})
+	if b.Total <= 0 {
+		return fact{}, event.Reject(fmt.Errorf("total of order %s is %d, want more than 0", b.OrderID, b.Total))
+	}
+	return fact{order: b.OrderID, learn: func(p Payment) (Payment, Effect) { return p.Place(b.Total, b.PaymentToken) }}, nil
 }
 
-func onProcessPayment(ctx context.Context, tx *store.Tx, m event.Message[paymentv1.ProcessPayment]) error {
-	if m.Body.Amount <= 0 {
-		return event.Reject(fmt.Errorf("amount of order %s is %d, want more than 0", m.Body.OrderID, m.Body.Amount))
+func reservedSays(b inventoryv1.Reserved) (fact, error) {
+	if b.Directed {
+		return fact{}, nil
 	}
-	return change(ctx, tx, m.Body.OrderID, unknown, func(p Payment) (Payment, Effect) {
-		return answered(p.Process(m.Body.Amount, m.Body.PaymentToken))
-	})
+	return fact{order: b.OrderID, learn: Payment.Reserve}, nil
 }
 
-func onRefundPayment(ctx context.Context, tx *store.Tx, m event.Message[paymentv1.RefundPayment]) error {
-	return change(ctx, tx, m.Body.OrderID, unusual, func(p Payment) (Payment, Effect) {
-		return answered(p.GiveBack(m.Body.Reason))
-	})
+func unavailableSays(b shippingv1.Unavailable) (fact, error) {
+	if b.Directed {
+		return fact{}, nil
+	}
+	return fact{order: b.OrderID, learn: func(p Payment) (Payment, Effect) { return p.Stop(b.Reason) }}, nil
+}
+
+func processPaymentSays(b paymentv1.ProcessPayment) (fact, error) {
+	if b.Amount <= 0 {
+		return fact{}, event.Reject(fmt.Errorf("amount of order %s is %d, want more than 0", b.OrderID, b.Amount))
+	}
+	return fact{order: b.OrderID, learn: func(p Payment) (Payment, Effect) {
+		return answered(p.Process(b.Amount, b.PaymentToken))
+	}}, nil
+}
+
+func refundPaymentSays(b paymentv1.RefundPayment) (fact, error) {
+	return fact{order: b.OrderID, learn: func(p Payment) (Payment, Effect) { return answered(p.GiveBack(b.Reason)) }}, nil
 }
 
 func onReturned(ctx context.Context, tx *store.Tx, m event.Message[returned]) error {

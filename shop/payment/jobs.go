@@ -74,7 +74,7 @@ var (
 )
 
 func handleJobs(s *service.Service, gw Gateway) {
-	job.Handle(s, charging, func(ctx context.Context, c job.Call[chargeJob]) (string, error) {
+	job.HandleBatch(s, charging, func(ctx context.Context, c job.Call[chargeJob]) (string, error) {
 		return gw.Charge(ctx, c.ID, c.Args.Order, c.Args.Token, c.Args.Amount)
 	}, charged)
 	job.Handle(s, refunding, func(ctx context.Context, c job.Call[refundJob]) (struct{}, error) {
@@ -85,24 +85,28 @@ func handleJobs(s *service.Service, gw Gateway) {
 	}, returnRefunded)
 }
 
-func charged(ctx context.Context, tx *store.Tx, r job.Result[chargeJob, string]) error {
-	return change(ctx, tx, r.Args.Order, beingCharged, func(p Payment) (Payment, Effect) {
-		switch {
-		case r.Err == nil:
-			return p.Charge(r.Value)
-		case event.Rejected(r.Err):
-			return p.Decline(r.Err.Error())
-		default:
-			return p.Lose("the gateway did not answer: " + r.Err.Error())
-		}
-	})
+func charged(ctx context.Context, tx *store.Tx, rs []job.Result[chargeJob, string]) error {
+	facts := make([]fact, len(rs))
+	for i, r := range rs {
+		facts[i] = fact{r.Args.Order, r.Cause, func(p Payment) (Payment, Effect) {
+			switch {
+			case r.Err == nil:
+				return p.Charge(r.Value)
+			case event.Rejected(r.Err):
+				return p.Decline(r.Err.Error())
+			default:
+				return p.Lose("the gateway did not answer: " + r.Err.Error())
+			}
+		}}
+	}
+	return change(ctx, tx, facts)
 }
 
 func refunded(ctx context.Context, tx *store.Tx, r job.Result[refundJob, struct{}]) error {
 	if r.Err != nil {
 		return event.Reject(fmt.Errorf("refund order %s: %w", r.Args.Order, r.Err))
 	}
-	return change(ctx, tx, r.Args.Order, unusual, Payment.Refund)
+	return change(ctx, tx, []fact{{r.Args.Order, r.Cause, Payment.Refund}})
 }
 
 func returnRefunded(ctx context.Context, tx *store.Tx, r job.Result[returnJob, struct{}]) error {
@@ -127,5 +131,5 @@ func reported(ctx context.Context, tx *store.Tx, key, paymentID string) (bool, e
 	if _, known, err := load(ctx, tx, order); err != nil || !known {
 		return false, err
 	}
-	return true, change(ctx, tx, order, unusual, func(p Payment) (Payment, Effect) { return p.Charge(paymentID) })
+	return true, change(ctx, tx, []fact{{order, tx.Cause(), func(p Payment) (Payment, Effect) { return p.Charge(paymentID) }}})
 }

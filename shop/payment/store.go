@@ -2,100 +2,100 @@ package payment
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/bulk"
 	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/store"
 )
 
-// The states that events usually find. unusual makes no guess.
-var (
-	unusual      = State{}
-	unknown      = New("").State
-	waiting      = State{Status: Pending, Placed: true}
-	beingCharged = State{Status: Charging, Placed: true, Reserved: true}
-)
-
-// change applies a decision to an order's payment. Mostly the state is known from
-// what has happened, so one statement writes the decision on that condition; only
-// where it does not hold is the payment read first.
-func change(ctx context.Context, tx *store.Tx, order string, usual State, decide func(Payment) (Payment, Effect)) error {
-	effect, done, err := guess(ctx, tx, order, usual, decide)
-	if err == nil && !done {
-		effect, err = decideOn(ctx, tx, order, decide)
+// change applies what is learned to payments, in its order: they are read together, and
+// stored together.
+func change(ctx context.Context, tx *store.Tx, facts []fact) error {
+	ids := make([]string, len(facts))
+	for i, f := range facts {
+		ids[i] = f.order
 	}
+	payments, err := loadAll(ctx, tx, ids)
 	if err != nil {
-		return fmt.Errorf("change payment of order %s: %w", order, err)
+		return err
 	}
-	if effect.Start != nil {
-		return job.Start(ctx, tx, effect.Start.id(), effect.Start)
+	changed := map[string]bool{}
+	for _, f := range facts {
+		p, known := payments[f.order]
+		if !known {
+			p = New(f.order)
+		}
+		next, effect := f.learn(p)
+		if next != p {
+			payments[f.order], changed[f.order] = next, true
+		}
+		tx.Handling(f.cause)
+		switch {
+		case effect.Start != nil:
+			err = job.Start(ctx, tx, effect.Start.id(), effect.Start)
+		case effect.Publish != nil:
+			err = event.Publish(ctx, tx, effect.Publish)
+		}
+		if err != nil {
+			return fmt.Errorf("change payment of order %s: %w", f.order, err)
+		}
 	}
-	if effect.Publish != nil {
-		return event.Publish(ctx, tx, effect.Publish)
+	return save(ctx, tx, payments, slices.Sorted(maps.Keys(changed)))
+}
+
+// save stores the payments of some orders.
+func save(ctx context.Context, tx *store.Tx, payments map[string]Payment, orders []string) error {
+	for piece := range bulk.Chunks(orders) {
+		var args []any
+		for _, order := range piece {
+			p := payments[order]
+			args = append(args, p.Order, p.Status, p.Amount, p.Token, p.PaymentID, bit(p.Stopped), bit(p.Reserved), p.Reason, bit(p.Directed))
+		}
+		if err := tx.Exec(ctx, `INSERT INTO payments (order_id, status, amount, token, payment_id, stopped, reserved, reason, directed)
+			VALUES `+bulk.Values(len(piece), "?, ?, ?, ?, ?, ?, ?, ?, ?")+`
+			ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, amount = excluded.amount, token = excluded.token,
+			payment_id = excluded.payment_id, stopped = excluded.stopped, reserved = excluded.reserved,
+			reason = excluded.reason, directed = excluded.directed`, args...); err != nil {
+			return fmt.Errorf("store payments of %d orders: %w", len(piece), err)
+		}
 	}
 	return nil
 }
 
-func guess(ctx context.Context, tx *store.Tx, order string, usual State, decide func(Payment) (Payment, Effect)) (Effect, bool, error) {
-	p := Payment{Order: order, State: usual}
-	next, effect := decide(p)
-	switch usual {
-	case unusual:
-		return Effect{}, false, nil
-	case unknown:
-		n, err := tx.Affected(ctx, insertPayment+` ON CONFLICT (order_id) DO NOTHING`, next.columns()...)
-		return effect, n == 1, err
-	}
-	err := tx.QueryRow(ctx, `UPDATE payments SET status = $1, payment_id = $2, stopped = $3, reserved = $4, reason = $5
-		WHERE order_id = $6 AND status = $7 AND stopped = $8 AND reserved = $9 AND amount > 0 RETURNING amount, token, directed`,
-		next.Status, next.PaymentID, bit(next.Stopped), bit(next.Reserved), next.Reason,
-		order, usual.Status, bit(usual.Stopped), bit(usual.Reserved)).Scan(&p.Amount, &p.Token, &p.Directed)
-	if errors.Is(err, store.ErrNoRows) {
-		return Effect{}, false, nil
-	}
-	_, effect = decide(p) // the state is as before, but the effect carries what was read
-	return effect, true, err
+const columns = `order_id, status, amount, token, payment_id, stopped, reserved, reason, directed`
+
+func scan(r store.Rows) (p Payment, err error) {
+	err = r.Scan(&p.Order, &p.Status, &p.Amount, &p.Token, &p.PaymentID, &p.Stopped, &p.Reserved, &p.Reason, &p.Directed)
+	p.Placed = p.Amount > 0
+	return p, err
 }
 
-func decideOn(ctx context.Context, tx *store.Tx, order string, decide func(Payment) (Payment, Effect)) (Effect, error) {
-	p, _, err := load(ctx, tx, order)
-	if err != nil {
-		return Effect{}, err
+// loadAll reads the payments of orders; those of which nothing is known are missing.
+func loadAll(ctx context.Context, q store.Querier, orders []string) (map[string]Payment, error) {
+	payments := make(map[string]Payment, len(orders))
+	for piece := range bulk.Chunks(orders) {
+		found, err := store.Collect(ctx, q, scan, `SELECT `+columns+` FROM payments WHERE order_id IN (`+bulk.Params(1, len(piece))+`)`, bulk.Args(nil, piece)...)
+		if err != nil {
+			return nil, fmt.Errorf("read payments of %d orders: %w", len(piece), err)
+		}
+		for _, p := range found {
+			payments[p.Order] = p
+		}
 	}
-	next, effect := decide(p)
-	if next == p {
-		return effect, nil
-	}
-	return effect, tx.Exec(ctx, insertPayment+` ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, amount = excluded.amount,
-		token = excluded.token, payment_id = excluded.payment_id, stopped = excluded.stopped, reserved = excluded.reserved,
-		reason = excluded.reason, directed = excluded.directed`, next.columns()...)
-}
-
-const (
-	insertPayment = `INSERT INTO payments (order_id, status, amount, token, payment_id, stopped, reserved, reason, directed)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	selectPayment = `SELECT status, amount, token, payment_id, stopped, reserved, reason, directed FROM payments WHERE order_id = $1`
-)
-
-func (p Payment) columns() []any {
-	return []any{p.Order, p.Status, p.Amount, p.Token, p.PaymentID, bit(p.Stopped), bit(p.Reserved), p.Reason, bit(p.Directed)}
+	return payments, nil
 }
 
 // load reads an order's payment, new if nothing is known of it.
 func load(ctx context.Context, q store.Querier, order string) (p Payment, known bool, err error) {
-	p = New(order)
-	err = q.QueryRow(ctx, selectPayment, order).
-		Scan(&p.Status, &p.Amount, &p.Token, &p.PaymentID, &p.Stopped, &p.Reserved, &p.Reason, &p.Directed)
-	if errors.Is(err, store.ErrNoRows) {
-		return p, false, nil
+	payments, err := loadAll(ctx, q, []string{order})
+	if p, known = payments[order]; !known {
+		p = New(order)
 	}
-	if err != nil {
-		return p, false, fmt.Errorf("read payment of order %s: %w", order, err)
-	}
-	p.Placed = p.Amount > 0
-	return p, true, nil
+	return p, known, err
 }
 
 // addRefund stores a refund that is to be made, and reports whether it is new.

@@ -75,18 +75,18 @@ func inTx(t testing.TB, db *database, fn func(ctx context.Context, tx *store.Tx)
 func handlers(order string) map[input]func(ctx context.Context, tx *store.Tx) error {
 	result := func(value string, err error) func(context.Context, *store.Tx) error {
 		return func(ctx context.Context, tx *store.Tx) error {
-			return charged(ctx, tx, job.Result[chargeJob, string]{Args: chargeJob{Order: order}, Value: value, Err: err})
+			return charged(ctx, tx, []job.Result[chargeJob, string]{{Args: chargeJob{Order: order}, Value: value, Err: err}})
 		}
 	}
 	return map[input]func(ctx context.Context, tx *store.Tx) error{
 		"place": func(ctx context.Context, tx *store.Tx) error {
-			return onPlaced(ctx, tx, event.Message[placed]{Body: placed{OrderID: order, Total: 500, PaymentToken: "tok_ok"}})
+			return learning(placedSays)(ctx, tx, []event.Message[placed]{{Body: placed{OrderID: order, Total: 500, PaymentToken: "tok_ok"}}})
 		},
 		"reserve": func(ctx context.Context, tx *store.Tx) error {
-			return onReserved(ctx, tx, event.Message[inventoryv1.Reserved]{Body: inventoryv1.Reserved{OrderID: order}})
+			return learning(reservedSays)(ctx, tx, []event.Message[inventoryv1.Reserved]{{Body: inventoryv1.Reserved{OrderID: order}}})
 		},
 		"stop": func(ctx context.Context, tx *store.Tx) error {
-			return onUnavailable(ctx, tx, event.Message[shippingv1.Unavailable]{Body: shippingv1.Unavailable{OrderID: order, Reason: "no carrier"}})
+			return learning(unavailableSays)(ctx, tx, []event.Message[shippingv1.Unavailable]{{Body: shippingv1.Unavailable{OrderID: order, Reason: "no carrier"}}})
 		},
 		"charged":  result("pay_1", nil),
 		"declined": result("", event.Reject(errors.New("declined"))),
@@ -207,7 +207,7 @@ func TestReport(t *testing.T) {
 func TestMessagesThatMakeNoSense(t *testing.T) {
 	db := openStore(t)
 	inTx(t, db, func(ctx context.Context, tx *store.Tx) error {
-		if err := onPlaced(ctx, tx, event.Message[placed]{Body: placed{OrderID: "o1"}}); !event.Rejected(err) {
+		if err := learning(placedSays)(ctx, tx, []event.Message[placed]{{Body: placed{OrderID: "o1"}}}); !event.Rejected(err) {
 			t.Errorf("order without a total: %v, want a rejection", err)
 		}
 		if err := onReturned(ctx, tx, event.Message[returned]{Body: returned{OrderID: "o1", ReturnID: "r1"}}); !event.Rejected(err) {
@@ -233,21 +233,22 @@ func assertPublished(t *testing.T, db *database, types string, bodies []string) 
 	}
 }
 
-// BenchmarkOrder handles what payment does for an order, in transactions of 500.
+// BenchmarkOrder handles what payment does for an order, in batches of 500.
 func BenchmarkOrder(b *testing.B) {
 	db := openStore(b)
 	const batch = 500
 	for n := 0; n < b.N; n += batch {
-		for _, in := range []input{"place", "reserve", "charged"} {
-			inTx(b, db, func(ctx context.Context, tx *store.Tx) error {
-				for i := range batch {
-					order := fmt.Sprintf("o%d", n+i)
-					if err := handlers(order)[in](ctx, tx); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
+		var places []event.Message[placed]
+		var reserves []event.Message[inventoryv1.Reserved]
+		var results []job.Result[chargeJob, string]
+		for i := range batch {
+			order := fmt.Sprintf("o%d", n+i)
+			places = append(places, event.Message[placed]{Body: placed{OrderID: order, Total: 500, PaymentToken: "tok_ok"}})
+			reserves = append(reserves, event.Message[inventoryv1.Reserved]{Body: inventoryv1.Reserved{OrderID: order}})
+			results = append(results, job.Result[chargeJob, string]{Args: chargeJob{Order: order}, Value: "pay_1"})
 		}
+		inTx(b, db, func(ctx context.Context, tx *store.Tx) error { return learning(placedSays)(ctx, tx, places) })
+		inTx(b, db, func(ctx context.Context, tx *store.Tx) error { return learning(reservedSays)(ctx, tx, reserves) })
+		inTx(b, db, func(ctx context.Context, tx *store.Tx) error { return charged(ctx, tx, results) })
 	}
 }

@@ -31,47 +31,67 @@ type completed struct {
 // Contract implements event.Typed.
 func (completed) Contract() event.Contract { return paymentv1.Completed{}.Contract() }
 
-func onPlaced(ctx context.Context, tx *store.Tx, m event.Message[placed]) error {
-	if m.Body.Directed {
-		return nil
-	}
-	return addressed(ctx, tx, m.Body.OrderID, m.Body.Address, Shipment.Place)
+// fact is what is learned of the delivery of an order, and from what.
+type fact struct {
+	order string
+	cause event.Cause
+	learn func(Shipment) (Shipment, Effect) // nil: nothing
 }
 
-func onScheduleDelivery(ctx context.Context, tx *store.Tx, m event.Message[shippingv1.ScheduleDelivery]) error {
-	return addressed(ctx, tx, m.Body.OrderID, m.Body.Address, func(d Shipment, address string) (Shipment, Effect) {
+// learning makes a handler of what messages say. Those that come together are stored
+// together.
+func learning[T event.Typed](says func(T) (fact, error)) func(context.Context, *store.Tx, []event.Message[T]) error {
+	return func(ctx context.Context, tx *store.Tx, ms []event.Message[T]) error {
+		facts := make([]fact, 0, len(ms))
+		for _, m := range ms {
+			f, err := says(m.Body)
+			if err != nil {
+				return err
+			}
+			if f.cause = m.Cause(); f.learn != nil {
+				facts = append(facts, f)
+			}
+		}
+		return change(ctx, tx, facts)
+	}
+}
+
+func placedSays(b placed) (fact, error) {
+	if b.Directed {
+		return fact{}, nil
+	}
+	return addressed(b.OrderID, b.Address, Shipment.Place)
+}
+
+func scheduleDeliverySays(b shippingv1.ScheduleDelivery) (fact, error) {
+	return addressed(b.OrderID, b.Address, func(d Shipment, address string) (Shipment, Effect) {
 		return answered(d.Schedule(address))
 	})
 }
 
-// addressed applies a decision to a delivery of which mostly nothing is known yet, with
-// its address as it is kept.
-func addressed(ctx context.Context, tx *store.Tx, order string, to any, decide func(Shipment, string) (Shipment, Effect)) error {
+// addressed is what is learned with the address, as it is kept.
+func addressed(order string, to any, learn func(Shipment, string) (Shipment, Effect)) (fact, error) {
 	address, err := json.Marshal(to)
 	if err != nil {
-		return event.Reject(fmt.Errorf("keep address of order %s: %w", order, err))
+		return fact{}, event.Reject(fmt.Errorf("keep address of order %s: %w", order, err))
 	}
-	return change(ctx, tx, order, unknown, func(d Shipment) (Shipment, Effect) { return decide(d, string(address)) })
+	return fact{order: order, learn: func(d Shipment) (Shipment, Effect) { return learn(d, string(address)) }}, nil
 }
 
-func onCompleted(ctx context.Context, tx *store.Tx, m event.Message[completed]) error {
-	if m.Body.Directed {
-		return nil
+func completedSays(b completed) (fact, error) {
+	if b.Directed {
+		return fact{}, nil
 	}
-	return change(ctx, tx, m.Body.OrderID, waiting, Shipment.Pay)
+	return fact{order: b.OrderID, learn: Shipment.Pay}, nil
 }
 
-func onCancellationRequested(ctx context.Context, tx *store.Tx, m event.Message[orderv1.CancellationRequested]) error {
-	if m.Body.Directed {
-		return nil
+func cancellationRequestedSays(b orderv1.CancellationRequested) (fact, error) {
+	if b.Directed {
+		return fact{}, nil
 	}
-	return change(ctx, tx, m.Body.OrderID, unusual, func(d Shipment) (Shipment, Effect) {
-		return d.Stop(m.Body.Reason)
-	})
+	return fact{order: b.OrderID, learn: func(d Shipment) (Shipment, Effect) { return d.Stop(b.Reason) }}, nil
 }
 
-func onCancelDelivery(ctx context.Context, tx *store.Tx, m event.Message[shippingv1.CancelDelivery]) error {
-	return change(ctx, tx, m.Body.OrderID, unusual, func(d Shipment) (Shipment, Effect) {
-		return answered(d.Cancel(m.Body.Reason))
-	})
+func cancelDeliverySays(b shippingv1.CancelDelivery) (fact, error) {
+	return fact{order: b.OrderID, learn: func(d Shipment) (Shipment, Effect) { return answered(d.Cancel(b.Reason)) }}, nil
 }

@@ -60,7 +60,7 @@ var (
 )
 
 func handleJobs(s *service.Service, carrier Carrier) {
-	job.Handle(s, bookings, func(ctx context.Context, c job.Call[bookJob]) (booking, error) {
+	job.HandleBatch(s, bookings, func(ctx context.Context, c job.Call[bookJob]) (booking, error) {
 		var to orderv1.Address
 		if err := json.Unmarshal(c.Args.Address, &to); err != nil {
 			return booking{}, event.Reject(fmt.Errorf("read address of order %s: %w", c.Args.Order, err))
@@ -73,22 +73,26 @@ func handleJobs(s *service.Service, carrier Carrier) {
 	}, calledOff)
 }
 
-func booked(ctx context.Context, tx *store.Tx, r job.Result[bookJob, booking]) error {
-	return change(ctx, tx, r.Args.Order, beingBooked, func(d Shipment) (Shipment, Effect) {
-		switch {
-		case r.Err == nil:
-			return d.Book(r.Value.shipmentID, r.Value.carrier)
-		case event.Rejected(r.Err):
-			return d.Refuse(r.Err.Error())
-		default:
-			return d.Lose("the carrier did not answer: " + r.Err.Error())
-		}
-	})
+func booked(ctx context.Context, tx *store.Tx, rs []job.Result[bookJob, booking]) error {
+	facts := make([]fact, len(rs))
+	for i, r := range rs {
+		facts[i] = fact{r.Args.Order, r.Cause, func(d Shipment) (Shipment, Effect) {
+			switch {
+			case r.Err == nil:
+				return d.Book(r.Value.shipmentID, r.Value.carrier)
+			case event.Rejected(r.Err):
+				return d.Refuse(r.Err.Error())
+			default:
+				return d.Lose("the carrier did not answer: " + r.Err.Error())
+			}
+		}}
+	}
+	return change(ctx, tx, facts)
 }
 
 func calledOff(ctx context.Context, tx *store.Tx, r job.Result[callOffJob, struct{}]) error {
 	if r.Err != nil {
 		return event.Reject(fmt.Errorf("call off delivery of order %s: %w", r.Args.Order, r.Err))
 	}
-	return change(ctx, tx, r.Args.Order, unusual, Shipment.CallOff)
+	return change(ctx, tx, []fact{{r.Args.Order, r.Cause, Shipment.CallOff}})
 }

@@ -74,20 +74,20 @@ func inTx(t testing.TB, db *database, fn func(ctx context.Context, tx *store.Tx)
 func handlers(order string) map[input]func(ctx context.Context, tx *store.Tx) error {
 	result := func(value booking, err error) func(context.Context, *store.Tx) error {
 		return func(ctx context.Context, tx *store.Tx) error {
-			return booked(ctx, tx, job.Result[bookJob, booking]{Args: bookJob{Order: order}, Value: value, Err: err})
+			return booked(ctx, tx, []job.Result[bookJob, booking]{{Args: bookJob{Order: order}, Value: value, Err: err}})
 		}
 	}
 	to := orderv1.Address{Name: "Ann", Street: "1 High St", City: "Leeds", Country: "GB"}
 	return map[input]func(ctx context.Context, tx *store.Tx) error{
 		"place": func(ctx context.Context, tx *store.Tx) error {
-			return onPlaced(ctx, tx, event.Message[placed]{Body: placed{OrderID: order, Address: to}})
+			return learning(placedSays)(ctx, tx, []event.Message[placed]{{Body: placed{OrderID: order, Address: to}}})
 		},
 		"pay": func(ctx context.Context, tx *store.Tx) error {
-			return onCompleted(ctx, tx, event.Message[completed]{Body: completed{OrderID: order}})
+			return learning(completedSays)(ctx, tx, []event.Message[completed]{{Body: completed{OrderID: order}}})
 		},
 		"stop": func(ctx context.Context, tx *store.Tx) error {
-			return onCancellationRequested(ctx, tx, event.Message[orderv1.CancellationRequested]{
-				Body: orderv1.CancellationRequested{OrderID: order, Reason: "too late"},
+			return learning(cancellationRequestedSays)(ctx, tx, []event.Message[orderv1.CancellationRequested]{
+				{Body: orderv1.CancellationRequested{OrderID: order, Reason: "too late"}},
 			})
 		},
 		"booked":  result(booking{"shp_1", "Penny Post"}, nil),
