@@ -215,7 +215,9 @@ func TestPipelined(t *testing.T) {
 // for the table as it has become.
 func TestPlansAreMadeAnew(t *testing.T) {
 	s := open(t, databases["postgres"](t), config())
-	update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `CREATE TABLE n (v BIGINT PRIMARY KEY, a TEXT, b TEXT, c TEXT, d TEXT, e TEXT, f TEXT, g TEXT, h TEXT)`) })
+	update(t, s, func(tx *store.Tx) error {
+		return tx.Exec(t.Context(), `CREATE TABLE n (v BIGINT PRIMARY KEY, a TEXT, b TEXT, c TEXT, d TEXT, e TEXT, f TEXT, g TEXT, h TEXT)`)
+	})
 	args := make([]any, 32)
 	for i := range args {
 		args[i] = i
@@ -230,7 +232,9 @@ func TestPlansAreMadeAnew(t *testing.T) {
 	for range 10 { // the server settles on a plan after five
 		find()
 	}
-	update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `INSERT INTO n (v) SELECT generate_series(1, 100000)`) })
+	update(t, s, func(tx *store.Tx) error {
+		return tx.Exec(t.Context(), `INSERT INTO n (v) SELECT generate_series(1, 100000)`)
+	})
 	read := func() (n int64) {
 		// Figures of a session are there once it is idle for a second, or asked to.
 		update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `SELECT pg_stat_force_next_flush()`) })
