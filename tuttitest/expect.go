@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -198,6 +199,10 @@ func (w *World) pending() string {
 		if why != "" {
 			return i.name + ": " + why
 		}
+	}
+	// What one has sent after another was looked at is in flight.
+	if !maps.Equal(ends, w.broker.Ends(w.topicNames())) {
+		return "more was sent meanwhile"
 	}
 	return ""
 }

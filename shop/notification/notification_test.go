@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/tutti-go/tutti/event"
@@ -62,7 +63,7 @@ func TestRecipient(t *testing.T) {
 	}
 }
 
-// TestEachMailOnce hears everything twice.
+// TestEachMailOnce hears everything twice, and some of it several times at once.
 func TestEachMailOnce(t *testing.T) {
 	db := openStore(t)
 	ctx := context.Background()
@@ -76,7 +77,7 @@ func TestEachMailOnce(t *testing.T) {
 		}
 	}
 	hear(func(tx *store.Tx) error {
-		return notifying(confirmedSays)(ctx, tx, []event.Message[confirmed]{{Body: confirmed{OrderID: "o1", CustomerID: "c1"}}})
+		return notifying(confirmedSays)(ctx, tx, slices.Repeat([]event.Message[confirmed]{{Body: confirmed{OrderID: "o1", CustomerID: "c1"}}}, 6))
 	})
 	hear(func(tx *store.Tx) error {
 		return onRegistered(ctx, tx, event.Message[registered]{Body: registered{CustomerID: "c1", Email: "ann@shop.example"}})

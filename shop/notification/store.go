@@ -9,26 +9,32 @@ import (
 	"github.com/tutti-go/tutti/store"
 )
 
-// add stores notifications as queued, and returns the ids of those that were there.
+// add stores notifications as queued, and returns the ids of those that were there
+// before. One may be in ns several times.
 func add(ctx context.Context, tx *store.Tx, ns []Notification) (known map[string]bool, err error) {
 	known = map[string]bool{}
 	for piece := range bulk.Chunks(ns) {
-		var ids, args []any
+		var ids []any
 		for _, n := range piece {
 			ids = append(ids, n.ID())
-			args = append(args, n.ID(), n.Order, n.Customer, n.Kind, Queued, tx.Now().UnixMilli())
 		}
 		there, err := store.Collect(ctx, tx, func(r store.Rows) (id string, err error) { return id, r.Scan(&id) },
 			`SELECT id FROM notifications WHERE id IN (`+bulk.Params(1, len(ids))+`)`, ids...)
-		if err == nil {
-			err = tx.Exec(ctx, `INSERT INTO notifications (id, order_id, customer, kind, status, at)
-				VALUES `+bulk.Values(len(piece), "?, ?, ?, ?, ?, ?")+` ON CONFLICT (id) DO NOTHING`, args...)
-		}
 		if err != nil {
-			return nil, fmt.Errorf("add %d notifications: %w", len(piece), err)
+			return nil, fmt.Errorf("look for %d notifications: %w", len(piece), err)
 		}
 		for _, id := range there {
 			known[id] = true
+		}
+	}
+	for piece := range bulk.Chunks(ns) {
+		var args []any
+		for _, n := range piece {
+			args = append(args, n.ID(), n.Order, n.Customer, n.Kind, Queued, tx.Now().UnixMilli())
+		}
+		if err := tx.Exec(ctx, `INSERT INTO notifications (id, order_id, customer, kind, status, at)
+			VALUES `+bulk.Values(len(piece), "?, ?, ?, ?, ?, ?")+` ON CONFLICT (id) DO NOTHING`, args...); err != nil {
+			return nil, fmt.Errorf("add %d notifications: %w", len(piece), err)
 		}
 	}
 	return known, nil
