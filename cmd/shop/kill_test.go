@@ -72,6 +72,7 @@ func replayed(t *testing.T, args ...string) figures {
 }
 
 func TestKilledReplayGoesOn(t *testing.T) {
+	t.Parallel()
 	file := writeOrders(t, 600)
 	args := []string{"replay", file, "--json", "--decline", "10", "--rate", "400"}
 	want := fmt.Sprint(replayed(t, append(args, "--data", t.TempDir())...))

@@ -36,6 +36,7 @@ func TestShopOverPostgres(t *testing.T) {
 
 // TestReplayOverPostgres replays orders, and ends as on SQLite.
 func TestReplayOverPostgres(t *testing.T) {
+	t.Parallel()
 	args := []string{"replay", writeOrders(t, 300), "--json", "--decline", "10"}
 	want := fmt.Sprint(replayed(t, args...))
 	if got := fmt.Sprint(replayed(t, append(args, "--database", tuttitest.Postgres(t))...)); got != want {

@@ -98,6 +98,7 @@ func awaitOrder(t *testing.T, dir string) {
 
 // A replay that is stopped says so in its object, and how far it is.
 func TestStoppedReplay(t *testing.T) {
+	t.Parallel()
 	file, dir := writeOrders(t, 1000), t.TempDir()
 	p := start(t, "shop", "replay", file, "--json", "--data", dir, "--rate", "100")
 	awaitOrder(t, dir)
@@ -111,6 +112,7 @@ func TestStoppedReplay(t *testing.T) {
 
 // Of a file that breaks on the way, what was placed is settled and checked.
 func TestReplayWhoseFileBreaks(t *testing.T) {
+	t.Parallel()
 	file, dir := writeOrders(t, 3000), t.TempDir()
 	p := start(t, "shop", "replay", file, "--json", "--data", dir, "--rate", "400")
 	awaitOrder(t, dir)
@@ -129,6 +131,7 @@ func TestReplayWhoseFileBreaks(t *testing.T) {
 
 // Data that was begun with one file and set of options is not gone on with by another.
 func TestReplayOfOtherOrders(t *testing.T) {
+	t.Parallel()
 	file, dir := writeOrders(t, 30), t.TempDir()
 	args := func(file string, more ...string) []string {
 		return append([]string{"replay", file, "--json", "--data", dir, "--decline", "20"}, more...)

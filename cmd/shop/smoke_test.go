@@ -21,6 +21,7 @@ func (s *site) prepare() {
 }
 
 func TestStopAndStartAgain(t *testing.T) {
+	t.Parallel()
 	for _, style := range styles {
 		t.Run(style, func(t *testing.T) {
 			t.Parallel()
@@ -133,6 +134,7 @@ var wantOutcomes = map[string]string{
 }
 
 func TestOneProcessAndManyGiveTheSame(t *testing.T) {
+	t.Parallel()
 	t.Run("one", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
