@@ -88,7 +88,8 @@ func Handle[A Args, R any](b Binder, cfg Config,
 }
 
 // HandleBatch is Handle with a handler that takes the results that are there together,
-// where bulk SQL pays. If it fails, it is called again with one at a time.
+// where bulk SQL pays. If it fails, it is called again with one at a time. It may be
+// called for a job that was taken back, in a transaction that is undone.
 func HandleBatch[A Args, R any](b Binder, cfg Config,
 	run func(ctx context.Context, c Call[A]) (R, error),
 	done func(ctx context.Context, tx *store.Tx, rs []Result[A, R]) error,

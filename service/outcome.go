@@ -187,9 +187,16 @@ func (b *batch) finish(over []ending) error {
 	return b.tx.RetryJob(b.ctx, j, due, err)
 }
 
-// finishTogether takes for granted that none was taken back: if one was, the transaction
-// fails, and each is looked at on its own.
+// finishTogether takes for granted that none was taken back where the handler takes a
+// batch: if one was, the transaction fails, and each is looked at on its own.
 func (b *batch) finishTogether(over []ending) error {
+	if j := over[0].Job; !b.l.s.jobs[j.Kind].Batch {
+		there, err := b.tx.FinishJob(b.ctx, j)
+		if err != nil || !there {
+			return err
+		}
+		return b.done(b.together, over)
+	}
 	for _, e := range over {
 		if err := b.tx.ExpectJob(b.ctx, e.Job); err != nil {
 			return err
