@@ -1,0 +1,139 @@
+package browser
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+const (
+	teapot = "Blue Enamel Teapot"
+	mugs   = "Set of Four Breakfast Mugs"
+	board  = "Oak Bread Board"
+)
+
+func TestBrowse(t *testing.T) {
+	p := open(t, "")
+	p.wait("a page of products", `document.querySelectorAll('.card').length === 24`)
+	p.sees(".card", teapot)
+	p.sees(".card", "£24.50")
+	p.shot("products")
+	p.press("Show more")
+	p.wait("all products", `document.querySelectorAll('.card').length === 40`)
+
+	p.fill("Search products", "lamp")
+	p.sees("h1", "Results for “lamp”")
+	p.wait("what was found", `document.querySelectorAll('.card').length === 2`)
+	p.fill("Search products", "harpsichord")
+	p.sees("main", "Nothing is called “harpsichord”.")
+	p.shot("nothing")
+	p.press("See everything")
+	p.wait("a page of products", `document.querySelectorAll('.card').length === 24`)
+}
+
+func TestBasket(t *testing.T) {
+	p := open(t, "#/basket")
+	p.sees("main", "Nothing in it yet.")
+	p.shot("empty")
+	p.press("Have a look around")
+	p.put(teapot)
+	p.put(mugs)
+	p.press("One more of " + mugs)
+	p.sees("#basket-link", "3")
+	p.shot("put")
+
+	p.press("Basket, 3 goods")
+	p.sees(".sum", "£62.40")
+	p.fill("Quantity of "+teapot, "4"+kb.Enter)
+	p.sees(".sum", "£135.90")
+	p.fill("Quantity of "+teapot, "-1"+kb.Enter) // no quantity: as before
+	p.wait("the quantity is as before", `document.querySelector('.stepper input').value === '4'`)
+	p.press("Remove " + mugs)
+	p.sees(".sum", "£98.00")
+	p.shot("filled")
+
+	p.do("reload", chromedp.Reload())
+	p.sees(".sum", "£98.00")
+	p.sees("#basket-link", "4")
+	p.press("Remove " + teapot)
+	p.sees("main", "Nothing in it yet.")
+}
+
+// put puts a product into the basket.
+func (p *page) put(name string) {
+	p.t.Helper()
+	p.press("Add " + name + " to the basket")
+	p.sees("#said", name+" is in the basket.")
+}
+
+// order puts a teapot into the basket, and orders it with choices of the demonstration.
+func (p *page) order(choices ...string) {
+	p.t.Helper()
+	p.put(teapot)
+	eval[any](p, `location.hash = '#/checkout'`)
+	p.sees("h1", "Checkout")
+	for _, c := range choices {
+		p.press(c)
+	}
+	p.press("Order for £24.50")
+	p.sees("h1", "Your order")
+}
+
+func (p *page) history(want ...string) {
+	p.t.Helper()
+	for _, w := range want {
+		p.sees(".timeline", w)
+	}
+}
+
+func TestOrder(t *testing.T) {
+	p := open(t, "#/orders")
+	p.sees("main", "No orders yet.")
+	p.press("Have a look around")
+	p.put(board)
+	p.press("Basket, 1 goods")
+	p.press("Checkout")
+	p.fill("City", "")
+	p.press("Order for £16.00")
+	p.wait("what is missing has the focus", `document.activeElement.matches('[name=city]:invalid')`)
+	p.fill("Name", "Bram Visser")
+	p.fill("City", "Ghent")
+	p.shot("form")
+	p.press("Order for £16.00")
+	p.sees(".status", "Confirmed")
+	p.history("Placed", "Stock reserved", "Paid", "Handed to the carrier", "Confirmed")
+	p.sees(".brief", "1 × "+board)
+	p.shot("confirmed")
+	p.wait("it cannot be cancelled", `![...document.querySelectorAll('button')].some((b) => b.checkVisibility() && b.innerText.includes('Cancel'))`)
+	p.wait("the basket is empty", `document.querySelector('#basket-link').innerText === 'Basket'`)
+
+	p.do("reload", chromedp.Reload())
+	p.sees(".status", "Confirmed")
+	p.press("Orders")
+	p.sees(".lines", "Confirmed £16.00")
+	p.shot("orders")
+}
+
+func TestDeclinedCard(t *testing.T) {
+	p := open(t, "")
+	p.order("Is declined")
+	p.sees(".state", "Cancelled")
+	p.history("Payment failed", "Cancelled")
+	p.shot("declined")
+	t.Log(p.text("main"))
+}
+
+func TestCancel(t *testing.T) {
+	p := open(t, "")
+	p.order("Answers late")
+	p.history("Stock reserved")
+	p.press("Cancel the order")
+	p.sees("#said", "The order will be cancelled.")
+	p.sees(".state", "Being cancelled")
+	p.shot("cancelling")
+	p.sees(".state", "Cancelled")
+	p.history("Cancelled by you", "Stock released")
+	p.shot("cancelled")
+	t.Log(p.text("main"))
+}
