@@ -1,6 +1,8 @@
 package browser
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -11,6 +13,7 @@ const (
 	teapot = "Blue Enamel Teapot"
 	mugs   = "Set of Four Breakfast Mugs"
 	board  = "Oak Bread Board"
+	dipper = "Wooden Honey Dipper"
 )
 
 func TestBrowse(t *testing.T) {
@@ -43,11 +46,12 @@ func TestBasket(t *testing.T) {
 	p.sees("#basket-link", "3")
 	p.shot("put")
 
-	p.press("Basket, 3 goods")
+	p.press("Basket, 3 items")
 	p.sees(".sum", "£62.40")
 	p.fill("Quantity of "+teapot, "4"+kb.Enter)
 	p.sees(".sum", "£135.90")
-	p.fill("Quantity of "+teapot, "-1"+kb.Enter) // no quantity: as before
+	p.fill("Quantity of "+teapot, "-1"+kb.Enter)
+	p.sees("#said", "The quantity can be 0 to 1,000,000.")
 	p.wait("the quantity is as before", `document.querySelector('.stepper input').value === '4'`)
 	p.press("Remove " + mugs)
 	p.sees(".sum", "£98.00")
@@ -92,7 +96,7 @@ func TestOrder(t *testing.T) {
 	p.sees("main", "No orders yet.")
 	p.press("Have a look around")
 	p.put(board)
-	p.press("Basket, 1 goods")
+	p.press("Basket, 1 item")
 	p.press("Checkout")
 	p.fill("City", "")
 	p.press("Order for £16.00")
@@ -120,8 +124,51 @@ func TestDeclinedCard(t *testing.T) {
 	p.order("Is declined")
 	p.sees(".state", "Cancelled")
 	p.history("Payment failed", "Cancelled")
+	p.sees(".status", "Your card was declined. Nothing was charged.")
 	p.shot("declined")
-	t.Log(p.text("main"))
+	p.press("Put it into the basket again")
+	p.sees("h1", "Basket")
+	p.sees(".lines", teapot)
+}
+
+func TestOutOfStock(t *testing.T) {
+	p := open(t, "")
+	p.put(teapot)
+	p.fill("Quantity of "+teapot, "1000000"+kb.Enter)
+	p.sees("#basket-link", "1,000,000")
+	eval[any](p, `location.hash = '#/checkout'`)
+	p.press("Order for £24,500,000.00")
+	p.sees(".state", "Cancelled")
+	p.sees(".status", "Out of stock: "+teapot+" (1000000 wanted,")
+	p.shot("refused")
+}
+
+// TestPriceChange has a price change between what a customer saw and their order.
+func TestPriceChange(t *testing.T) {
+	p := open(t, "")
+	p.put(dipper)
+	eval[any](p, `location.hash = '#/checkout'`)
+	p.sees(".sum", "£3.25")
+	change, err := http.NewRequestWithContext(t.Context(), http.MethodPut, shopURL+"/products/DEMO-07",
+		strings.NewReader(`{"name": "`+dipper+`", "price": 350}`))
+	p.must("change a price", err)
+	change.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(change)
+	p.must("change a price", err)
+	answer.Body.Close()
+	if answer.StatusCode >= http.StatusMultipleChoices {
+		t.Fatalf("change a price: %s", answer.Status)
+	}
+	p.wait("the storefront knows", `(() => {
+		fetch('/carts/' + localStorage.getItem('tutti.cart')).then((r) => r.json()).then((c) => { globalThis.total = c.total; });
+		return globalThis.total === 350;
+	})()`)
+	p.press("Order for £3.25")
+	p.sees(".fault", "Prices have changed: it is £3.50 now. Nothing is ordered yet.")
+	p.shot("price")
+	p.expectErrors()
+	p.press("Order for £3.50")
+	p.sees(".state", "Confirmed")
 }
 
 func TestCancel(t *testing.T) {
@@ -133,7 +180,7 @@ func TestCancel(t *testing.T) {
 	p.sees(".state", "Being cancelled")
 	p.shot("cancelling")
 	p.sees(".state", "Cancelled")
-	p.history("Cancelled by you", "Stock released")
+	p.sees(".status", "You have cancelled it. What was paid is paid back.")
+	p.history("Cancelled by you", "Payment refunded", "Stock released")
 	p.shot("cancelled")
-	t.Log(p.text("main"))
 }

@@ -48,6 +48,7 @@ function show() {
   const shown = view(leaving.signal);
   main.replaceChildren(shown.element);
   document.title = `${shown.title} · Tutti shop`;
+  for (const a of document.querySelectorAll('nav a')) a.ariaCurrent = a.hash === location.hash ? 'page' : null;
   const query = new URLSearchParams(location.hash.split('?')[1]).get('q') ?? '';
   if (input.value.trim() !== query.trim()) input.value = query; // not from typing
   if (!searching) scrollTo(0, 0);
@@ -88,7 +89,7 @@ document.querySelector('.skip').addEventListener('click', (e) => {
 basket.addEventListener('change', () => {
   const link = document.getElementById('basket-link');
   const n = count();
-  link.replaceChildren('Basket', ...(n > 0 ? [h('span', { class: 'count' }, h('span', { class: 'unseen' }, ', '), n.toLocaleString(), h('span', { class: 'unseen' }, ' goods'))] : []));
+  link.replaceChildren('Basket', ...(n > 0 ? [h('span', { class: 'count' }, h('span', { class: 'unseen' }, ', '), n.toLocaleString(), h('span', { class: 'unseen' }, n === 1 ? ' item' : ' items'))] : []));
 });
 
 addEventListener('hashchange', show);

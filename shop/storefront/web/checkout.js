@@ -85,7 +85,8 @@ async function send(form, submit, failure) {
     });
     location.hash = `#/orders/${encodeURIComponent(id)}`;
   } catch (err) {
-    failure.textContent = err.message;
+    failure.textContent = err.status === 409
+      ? `Prices have changed: it is ${money(basket.cart.total)} now. Nothing is ordered yet.` : err.message;
     failure.hidden = false;
     submit.disabled = false;
   }

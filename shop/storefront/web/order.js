@@ -1,6 +1,7 @@
 // An order, followed while it makes its way.
 
 import { call, nameOf, pause } from './api.js';
+import { add } from './basket.js';
 import { busy, fault, h, money, say, title } from './dom.js';
 import { timeline } from './timeline.js';
 
@@ -18,6 +19,13 @@ const headlines = {
   cancelled: ['Cancelled', 'Nothing will be delivered.'],
 };
 
+// What the order service's reasons mean to who ordered. Others are shown as they are.
+const meanings = {
+  'cancelled by the customer': 'You have cancelled it. What was paid is paid back.',
+  'not settled in time': 'It took too long, so we have cancelled it. What was paid is paid back.',
+  'payment failed: card declined': 'Your card was declined. Nothing was charged.',
+};
+
 // orderView follows an order.
 export function orderView({ id, signal }) {
   const view = parts(id);
@@ -32,6 +40,11 @@ export function orderView({ id, signal }) {
     await call('DELETE', path(id));
     say('The order will be cancelled.');
     wake();
+  }));
+
+  view.again.addEventListener('click', () => busy(view.again, async () => {
+    for (const l of order.lines) await add(l.sku, l.quantity);
+    location.hash = '#/basket';
   }));
 
   async function look() {
@@ -85,6 +98,7 @@ function parts(id) {
     steps: h('ol', { class: 'timeline' }),
     lines: h('ul', { class: 'brief' }),
     sum: h('strong', {}),
+    again: h('button', { type: 'button', class: 'wide', hidden: true }, 'Put it into the basket again'),
     cancel: h('button', { type: 'button', class: 'quiet wide', hidden: true }, 'Cancel the order'),
   };
   v.element = h('section', {},
@@ -93,7 +107,7 @@ function parts(id) {
     v.trouble,
     h('div', { class: 'split' },
       h('div', {}, h('div', { class: 'status', role: 'status' }, v.state, v.text), v.steps),
-      h('aside', { class: 'panel' }, v.lines, h('p', { class: 'sum' }, h('span', {}, 'Total'), v.sum), v.cancel,
+      h('aside', { class: 'panel' }, v.lines, h('p', { class: 'sum' }, h('span', {}, 'Total'), v.sum), v.cancel, v.again,
         h('a', { class: 'button wide quiet', href: '#/' }, 'Back to the shop'))));
   return v;
 }
@@ -103,13 +117,24 @@ function show(view, order) {
   const [state, text] = headlines[status] ?? [status, ''];
   view.state.textContent = state;
   view.state.dataset.status = status;
-  view.text.textContent = order?.reason ? sentence(order.reason) : text;
+  view.text.textContent = text;
+  if (order?.reason) explain(view.text, order);
   const hadFocus = document.activeElement === view.cancel;
   view.cancel.hidden = status !== 'placed';
   if (hadFocus && view.cancel.hidden) view.element.querySelector('h1').focus();
+  view.again.hidden = status !== 'cancelled';
   view.sum.textContent = order ? money(order.total) : '…';
   showSteps(view.steps, order);
   if (order && view.lines.children.length === 0) showLines(view.lines, order.lines);
+}
+
+// explain says why an order is cancelled, with products by their names.
+async function explain(element, { reason, lines }) {
+  element.textContent = meanings[reason] ?? sentence(reason);
+  for (const { sku } of lines.filter((l) => reason.includes(`${l.sku} (`))) {
+    const name = title(await nameOf(sku));
+    element.textContent = element.textContent.replace(`${sku} (`, `${name} (`);
+  }
 }
 
 function showSteps(list, order) {

@@ -13,7 +13,10 @@ export function stepper(product) {
     type: 'number', min: 0, max: most, step: 1, inputmode: 'numeric', 'aria-label': `Quantity of ${name}`,
     onchange: () => {
       const n = Number(input.value);
-      if (input.value === '' || !Number.isInteger(n) || n < 0 || n > most) return update();
+      if (input.value === '' || !Number.isInteger(n) || n < 0 || n > most) {
+        say(`The quantity can be 0 to ${most.toLocaleString()}.`);
+        return update();
+      }
       return busy(input, () => set(product.sku, n)).finally(update);
     },
   });

@@ -8,6 +8,7 @@ const steps = [
   [/^delivery scheduled/, 'shipped', 'Handed to the carrier'],
   [/^out of stock/, 'failed', 'Out of stock'],
   [/^payment failed/, 'failed', 'Payment failed'],
+  [/^no delivery: cancelled by/, 'undone', 'Delivery called off', ''],
   [/^no delivery/, 'failed', 'No delivery'],
   [/^payment refunded/, 'undone', 'Payment refunded'],
   [/^stock released/, 'undone', 'Stock released'],
@@ -48,10 +49,9 @@ export function timeline(order) {
 
 function read(event) {
   const note = event.note ?? '';
-  for (const [words, kind, label] of steps) {
+  for (const [words, kind, label, detail] of steps) {
     if (!words.test(note)) continue;
-    const detail = note.replace(/^[^:]*(: )?/, '');
-    return [kind, label, detail];
+    return [kind, label, detail ?? note.replace(/^[^:]*(: )?/, '')];
   }
   if (event.status === 'placed' && !note) return ['placed', 'Placed', ''];
   return note ? ['other', note.charAt(0).toUpperCase() + note.slice(1), ''] : [];
