@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -144,6 +145,25 @@ func (p *page) named(view string) {
 	}
 }
 
+// bare is JavaScript for whether what has the focus is seen, from its top to its end.
+const bare = `(() => {
+	const e = document.activeElement.closest('label') ?? document.activeElement;
+	const r = e.getBoundingClientRect();
+	return [1, r.height / 2, r.height - 1].every((y) => e.contains(document.elementFromPoint(r.left + r.width / 2, r.top + y)));
+})()`
+
+// TestKeyboardBack goes back by Shift+Tab, where the header, which stays, could cover the focus.
+func TestKeyboardBack(t *testing.T) {
+	p := open(t, "")
+	p.size(360, 740)
+	p.press("Show more")
+	p.wait("the first of them has the focus", `document.activeElement.matches('.card:nth-child(25) button')`)
+	for i := 24; i > 0; i-- {
+		p.do("go back", chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift)))
+		p.wait("the one before has the focus, and is seen", fmt.Sprintf(`document.activeElement.matches('.card:nth-child(%d) button') && %s`, i, bare))
+	}
+}
+
 // TestKeyboard orders without a mouse, and sees where the focus is all the time.
 func TestKeyboard(t *testing.T) {
 	p := open(t, "")
@@ -152,11 +172,7 @@ func TestKeyboard(t *testing.T) {
 		t.Helper()
 		p.tab(name)
 		p.wait("the focus is seen on "+name, `getComputedStyle(document.activeElement).outlineStyle !== 'none' || document.activeElement.matches('.choice :focus-visible')`)
-		p.wait(name+" is not under something else", `(() => {
-			const e = document.activeElement.closest('label') ?? document.activeElement;
-			const r = e.getBoundingClientRect();
-			return e.contains(document.elementFromPoint(r.left + r.width / 2, r.top + r.height / 2));
-		})()`)
+		p.wait(name+" is not under something else", bare)
 	}
 	tab("Skip to the content")
 	p.key(kb.Enter)
