@@ -6,7 +6,7 @@ const steps = [
   [/^stock reserved/, 'reserved', 'Stock reserved'],
   [/^paid/, 'paid', 'Paid'],
   [/^delivery scheduled/, 'shipped', 'Handed to the carrier'],
-  [/^out of stock/, 'failed', 'Out of stock', ''] /* the reason says of what */,
+  [/^out of stock/, 'failed', 'Out of stock', ''], // the reason says of what
   [/^payment failed/, 'failed', 'Payment failed'],
   [/^no delivery: cancelled by/, 'undone', 'Delivery called off', ''],
   [/^no delivery/, 'failed', 'No delivery'],
