@@ -2,7 +2,6 @@ package saga
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -109,8 +108,15 @@ func (s saved) added() string { return string(s.history[s.kept:]) }
 
 // writeAll stores instances in bulk, provided that they are as they were read.
 func (w *work) writeAll(all *saving) error {
-	return errors.Join(
-		w.bulk(all.begun, insertLive), w.bulk(all.moved, updateLive), w.bulk(all.gone, deleteLive), w.bulk(all.ended, insertDone))
+	for _, part := range []struct {
+		of []saved
+		by form
+	}{{all.begun, insertLive}, {all.moved, updateLive}, {all.gone, deleteLive}, {all.ended, insertDone}} {
+		if err := w.bulk(part.of, part.by); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // form is a statement for several instances.

@@ -245,13 +245,14 @@ func (b *batch) progress(p event.Partition) (*progress, error) {
 // together, unless each is on its own.
 func (b *batch) deliver(ds []delivery) error {
 	run := b.l.spare[:0]
-	defer func() { clear(run[:cap(run)]); b.l.spare = run[:0] }()
+	defer func() { clear(run); b.l.spare = run[:0] }()
 	var owner *event.Binding[*store.Tx]
 	flush := func() error {
 		if len(run) == 0 {
 			return nil
 		}
 		err := b.call(b.together, owner, run)
+		clear(run) // what was read can go
 		run, owner = run[:0], nil
 		if err != nil {
 			return fmt.Errorf("%w: %w", errHandler, err)

@@ -202,6 +202,7 @@ func (tx *Tx) apart(ctx context.Context, fn func() error, confirm bool) (err err
 	if err == nil {
 		return nil, nil
 	}
+	clear(tx.out[out:]) // its memory is used again
 	tx.out, tx.jobs, tx.then = tx.out[:out], tx.jobs[:jobs], tx.then[:then]
 	if back := tx.s.db.undo(context.WithoutCancel(ctx)); back != nil {
 		return err, fmt.Errorf("roll back to savepoint: %w", back)

@@ -46,7 +46,7 @@ export function browse({ query, signal }) {
         ? h('h1', { tabindex: -1 }, `Results for “${words}”`)
         : h('div', { class: 'hero' },
           h('h1', { tabindex: -1 }, 'Small things, well played.'),
-          h('p', {}, 'Gifts and good things for the house. Order one and watch eight services bring it to you, with nobody conducting.')),
+          h('p', {}, 'Gifts and good things for the house. Order one and watch how services bring it to you, event by event.')),
       grid, foot),
   };
 }
