@@ -45,7 +45,7 @@ func TestRetryOfLoop(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		w.Sleep(time.Second)
+		w.Quiet()
 		w.expect("l", saga.Stuck, "")
 	}, def)
 }
@@ -57,9 +57,9 @@ func TestLateCancelLeavesState(t *testing.T) {
 		work[a]().Pivot(), newsNode("wait"))
 	play(t, func(w *theatre) {
 		w.Publish(begin{ID: "l"})
-		w.Sleep(time.Second)
+		w.Quiet()
 		w.Publish(stop{"l", "enough"})
-		w.Sleep(time.Second)
+		w.Quiet()
 		w.Publish(news{ID: "l"})
 		w.expect("l", saga.Completed, "")
 		w.want("told", w.told("l"), "a news")
