@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+
+	"github.com/tutti-go/tutti/internal/fastjson"
 )
 
 // Received is a message whose body has been decoded, as bindings get it. Body
@@ -86,7 +88,7 @@ func decodeJSON[T any](e Envelope, data []byte) (any, error) {
 		return nil, malformed("%s has content type %q, want %s", e.Type, clip(e.ContentType), jsonType)
 	}
 	body := new(T)
-	if err := json.Unmarshal(data, body); err != nil {
+	if err := fastjson.Unmarshal(data, body); err != nil {
 		return nil, malformed("decode %s: %v", e.Type, err)
 	}
 	return body, nil

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tutti-go/tutti/internal/fastjson"
 )
 
 // ErrMalformed is wrapped by every error that says that bytes are not a message:
@@ -240,7 +242,7 @@ type structured struct {
 
 func decodeStructured(r Record) (Envelope, []byte, error) {
 	var s structured
-	if err := json.Unmarshal(r.Value, &s); err != nil {
+	if err := fastjson.Unmarshal(r.Value, &s); err != nil {
 		return Envelope{Key: string(r.Key)}, r.Value, malformed("structured CloudEvent: %v", err)
 	}
 	e := Envelope{

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/store"
 )
 
@@ -183,7 +184,7 @@ var errArgs = errors.New("stored arguments do not fit")
 
 func decode[A Args](raw []byte) (A, error) {
 	var args A
-	if err := json.Unmarshal(raw, &args); err != nil {
+	if err := fastjson.Unmarshal(raw, &args); err != nil {
 		return args, fmt.Errorf("decode arguments of job %s: %w: %w", args.JobType(), errArgs, err)
 	}
 	return args, nil

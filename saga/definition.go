@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/store"
 )
 
@@ -237,7 +238,7 @@ func OnFailure[S any](fn func(s *S, reason string)) *Node[S] {
 func From[O, S any](version int, fn func(old O) (S, error)) *Node[S] {
 	return &Node[S]{&node{kind: migration, upgrade: &upgrade{version, func(raw json.RawMessage) (any, error) {
 		var old O
-		if err := json.Unmarshal(raw, &old); err != nil {
+		if err := fastjson.Unmarshal(raw, &old); err != nil {
 			return nil, fmt.Errorf("read state of version %d: %w", version, err)
 		}
 		state, err := fn(old)

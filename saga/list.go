@@ -2,7 +2,6 @@ package saga
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/tutti-go/tutti/internal/admin"
 	"github.com/tutti-go/tutti/internal/bulk"
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/store"
 )
@@ -274,7 +274,7 @@ func (e *Engine) needs(ctx context.Context, q store.Querier, list []admin.SagaIn
 		}
 		for _, r := range rows {
 			var doc stored
-			if err := json.Unmarshal([]byte(r.doc), &doc); err != nil {
+			if err := fastjson.Unmarshal([]byte(r.doc), &doc); err != nil {
 				return fmt.Errorf("read saga %s %s: %w", list[0].Saga, r.id, err)
 			}
 			p, _ := e.planOf(list[0].Saga, r.version) // one that is gone has no decisions

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/bulk"
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/store"
 )
@@ -49,7 +50,7 @@ func (e *Engine) instance(w row) (*instance, error) {
 		return &in, e.upgrade(&in, w, up)
 	}
 	in.State = p.newState()
-	if err := json.Unmarshal([]byte(w.doc), &in.document); err != nil {
+	if err := fastjson.Unmarshal([]byte(w.doc), &in.document); err != nil {
 		return nil, fmt.Errorf("read saga %s %s: %w", in.saga, in.id, err)
 	}
 	return &in, nil
@@ -60,7 +61,7 @@ func (e *Engine) past(in *instance, w row, p *plan) *instance {
 	in.plan = cmp.Or(p, e.current[in.saga])
 	if p != nil && p.version == w.version {
 		in.State = p.newState()
-		if json.Unmarshal([]byte(w.doc), &in.document) != nil {
+		if fastjson.Unmarshal([]byte(w.doc), &in.document) != nil {
 			in.document = document{}
 		}
 	}
@@ -72,7 +73,7 @@ func (e *Engine) upgrade(in *instance, w row, up *upgrade) error {
 	var raw struct {
 		State json.RawMessage `json:"state"`
 	}
-	err := errors.Join(json.Unmarshal([]byte(w.doc), &raw), json.Unmarshal([]byte(w.doc), &in.document))
+	err := errors.Join(fastjson.Unmarshal([]byte(w.doc), &raw), fastjson.Unmarshal([]byte(w.doc), &in.document))
 	if err == nil {
 		in.State, err = up.state(raw.State)
 	}
@@ -174,7 +175,7 @@ func (w *work) takeEarly(k key) ([]signal, error) {
 	var out []signal
 	for _, text := range texts {
 		var s signal
-		if err := json.Unmarshal([]byte(text), &s); err != nil {
+		if err := fastjson.Unmarshal([]byte(text), &s); err != nil {
 			return nil, fmt.Errorf("read early event of saga %s %s: %w", k.saga, k.id, err)
 		}
 		out = append(out, s)

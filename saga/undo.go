@@ -1,10 +1,10 @@
 package saga
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/fastjson"
 )
 
 // turnBack begins to undo what was done. What was waited for is waited for no more; of
@@ -102,7 +102,7 @@ func (r run) askBack(n *node, m *mark) (outcome, error) {
 	state := r.State
 	if m.State != nil {
 		state = r.plan.newState()
-		if err := json.Unmarshal(m.State, state); err != nil {
+		if err := fastjson.Unmarshal(m.State, state); err != nil {
 			return waits, fmt.Errorf("undo %s: %w", m.Path, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/tutti-go/tutti/internal/admin"
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/store"
 )
@@ -106,7 +107,7 @@ func (e *Engine) show(ctx context.Context, k key) (out admin.SagaDetail, err err
 	}
 	out.SagaInstance = e.shown(r)
 	var doc stored
-	if err := json.Unmarshal([]byte(r.doc), &doc); err != nil {
+	if err := fastjson.Unmarshal([]byte(r.doc), &doc); err != nil {
 		return out, fmt.Errorf("read saga %s %s: %w", k.saga, k.id, err)
 	}
 	text, err := e.pages(ctx, k, doc.Pages, string(r.history))

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/problem"
 )
 
@@ -28,7 +29,10 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 		}
 		return problem.BadRequest("read body: %w", err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
+	if fastjson.Strict(body, v) == nil {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(body)) // it is slower, and knows where it goes wrong
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
 		return problem.BadRequest("%s", misread(err, body))

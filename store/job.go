@@ -9,6 +9,7 @@ import (
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/bulk"
+	"github.com/tutti-go/tutti/internal/fastjson"
 )
 
 // Job is work that waits to be done outside a transaction, or a timer that waits
@@ -214,7 +215,7 @@ func scanJob(r Rows) (Job, error) {
 	}
 	j.Due = fromMillis(due)
 	if cause != "" {
-		if err := json.Unmarshal([]byte(cause), &j.Cause); err != nil {
+		if err := fastjson.Unmarshal([]byte(cause), &j.Cause); err != nil {
 			return j, fmt.Errorf("cause of job %s %s: %w", j.Kind, j.ID, err)
 		}
 	}

@@ -2,10 +2,11 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/tutti-go/tutti/internal/fastjson"
 )
 
 // JobSelection picks jobs. Empty fields pick all.
@@ -87,7 +88,7 @@ func scanStoredJob(r Rows) (StoredJob, error) {
 	}
 	j.Due, j.Running = fromMillis(due), j.State == jobRunning
 	if cause != "" {
-		if err := json.Unmarshal([]byte(cause), &j.Cause); err != nil {
+		if err := fastjson.Unmarshal([]byte(cause), &j.Cause); err != nil {
 			return j, fmt.Errorf("cause of job %s %s: %w", j.Kind, j.ID, err)
 		}
 	}

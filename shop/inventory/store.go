@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tutti-go/tutti/internal/bulk"
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/store"
 )
@@ -79,7 +80,7 @@ func loadClaim(ctx context.Context, tx *store.Tx, orderID string) (claim, error)
 		return c, nil
 	}
 	if err == nil {
-		err = json.Unmarshal([]byte(text), &c.lines)
+		err = fastjson.Unmarshal([]byte(text), &c.lines)
 	}
 	if err != nil {
 		return c, fmt.Errorf("read the reservation of order %s: %w", orderID, err)

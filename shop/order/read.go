@@ -2,13 +2,13 @@ package order
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/store"
@@ -55,7 +55,7 @@ func find(ctx context.Context, q store.Querier, id string) (view, error) {
 	}
 	for text := range strings.Lines(history) {
 		var e entry
-		if err := json.Unmarshal([]byte(text), &e); err != nil {
+		if err := fastjson.Unmarshal([]byte(text), &e); err != nil {
 			return view{}, fmt.Errorf("find order %s: decode history: %w", id, err)
 		}
 		v.History = append(v.History, happened{instant(e.At), string(e.Status), e.Note})

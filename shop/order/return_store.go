@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/store"
@@ -70,7 +71,7 @@ func lockOrder(ctx context.Context, tx *store.Tx, id string) (order, []orderv1.L
 
 func decodeLines(raw string) ([]orderv1.Line, error) {
 	var lines []orderv1.Line
-	if err := json.Unmarshal([]byte(raw), &lines); err != nil {
+	if err := fastjson.Unmarshal([]byte(raw), &lines); err != nil {
 		return nil, fmt.Errorf("decode lines: %w", err)
 	}
 	return lines, nil

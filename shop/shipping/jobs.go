@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/shop/orderv1"
@@ -62,7 +63,7 @@ var (
 func handleJobs(s *service.Service, carrier Carrier) {
 	job.HandleBatch(s, bookings, func(ctx context.Context, c job.Call[bookJob]) (booking, error) {
 		var to orderv1.Address
-		if err := json.Unmarshal(c.Args.Address, &to); err != nil {
+		if err := fastjson.Unmarshal(c.Args.Address, &to); err != nil {
 			return booking{}, event.Reject(fmt.Errorf("read address of order %s: %w", c.Args.Order, err))
 		}
 		id, by, err := carrier.Book(ctx, c.ID, c.Args.Order, to)
