@@ -2,6 +2,7 @@ package saga
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/tutti-go/tutti/event"
@@ -72,7 +73,7 @@ type signal struct {
 	Body     json.RawMessage `json:"body"`
 }
 
-// document is what is stored of an instance as JSON.
+// document is what is stored of an instance as JSON, written by its encode.
 type document struct {
 	State   any      `json:"state"` // a pointer
 	Marks   []mark   `json:"marks"`
@@ -82,6 +83,73 @@ type document struct {
 	Signals []signal `json:"signals,omitempty"`
 	Cause   cause    `json:"cause"`           // of the flow, for what timers and persons lead to
 	Pages   int      `json:"pages,omitempty"` // of history that are not in the row
+}
+
+// encode is json.Marshal of a document, which is what most of a mediator's work would be
+// otherwise: by hand but for what is the user's, or rare.
+func (d *document) encode() ([]byte, error) {
+	state, err := json.Marshal(d.State)
+	if err != nil {
+		return nil, err
+	}
+	to := make([]byte, 0, len(state)+96*len(d.Marks)+256)
+	to = append(append(to, `{"state":`...), state...)
+	to = append(to, `,"marks":[`...)
+	for i := range d.Marks {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		to = d.Marks[i].append(to)
+	}
+	to = append(to, ']')
+	if d.Back || d.Pivot || d.Parent != nil || len(d.Signals) > 0 || d.Pages > 0 {
+		rare, err := json.Marshal(struct {
+			Back    bool     `json:"back,omitempty"`
+			Pivot   bool     `json:"pivot,omitempty"`
+			Parent  *parent  `json:"parent,omitempty"`
+			Signals []signal `json:"signals,omitempty"`
+			Pages   int      `json:"pages,omitempty"`
+		}{d.Back, d.Pivot, d.Parent, d.Signals, d.Pages})
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, ',')
+		to = append(to, rare[1:len(rare)-1]...)
+	}
+	c := d.Cause
+	to = quote(append(to, `,"cause":{"id":`...), c.ID)
+	to = appendText(to, `,"flow":`, c.CorrelationID)
+	to = appendText(to, `,"trace":`, c.TraceParent)
+	to = appendText(to, `,"state":`, c.TraceState)
+	return append(to, "}}"...), nil
+}
+
+func (m *mark) append(to []byte) []byte {
+	to = quote(append(to, `{"p":`...), m.Path)
+	to = quote(append(to, `,"s":`...), string(m.Is))
+	to = appendNumber(to, `,"n":`, int64(m.Tries))
+	to = appendNumber(to, `,"d":`, m.Due)
+	to = strconv.AppendInt(append(to, `,"t":`...), m.Since, 10)
+	to = appendNumber(to, `,"c":`, int64(m.Pick))
+	to = appendText(to, `,"w":`, m.Note)
+	if len(m.State) > 0 {
+		to = append(append(to, `,"x":`...), m.State...)
+	}
+	return append(to, '}')
+}
+
+func appendNumber(to []byte, name string, n int64) []byte {
+	if n == 0 {
+		return to
+	}
+	return strconv.AppendInt(append(to, name...), n, 10)
+}
+
+func appendText(to []byte, name, text string) []byte {
+	if text == "" {
+		return to
+	}
+	return quote(append(to, name...), text)
 }
 
 // cause is event.Cause as it is stored.

@@ -1,7 +1,6 @@
 package saga
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -53,7 +52,7 @@ func (w *work) encode(in *instance) (string, error) {
 			return "", err
 		}
 	}
-	doc, err := json.Marshal(&in.document)
+	doc, err := in.document.encode()
 	if err == nil && len(doc) > maxDocument {
 		err = event.Reject(fmt.Errorf("its state is %d bytes long, want at most %d", len(doc), maxDocument))
 	}
