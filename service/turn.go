@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxTurn  = 4 * store.LeaseTime // how long an instance waits for its turn
+	maxTurn  = 4 * store.LeaseTime // how long an instance waits for another that sends nothing
 	turnPoll = 100 * time.Millisecond
 )
 
@@ -17,8 +17,10 @@ const (
 // partition may have published events that are not sent yet; those that this instance
 // is going to publish of the same keys must not overtake them.
 type turn struct {
-	tails []tail
-	since time.Time
+	tails    []tail
+	left     int       // batches of the first of them
+	since    time.Time // when that went down
+	disowned bool      // the first of them was taken from its holder
 }
 
 // tail is the last batch in the outbox of a lane.
@@ -97,31 +99,42 @@ func (l *loop) greet(ctx context.Context, in *inputs) (err error) {
 	tails, err := store.Collect(ctx, l.db.Load().Reader(), func(r store.Rows) (t tail, err error) { return t, r.Scan(&t.lane, &t.batch) },
 		`SELECT lane, MAX(batch) FROM tutti_outbox WHERE lane <> $1 GROUP BY lane`, l.lane)
 	if err == nil {
-		l.turn = &turn{tails, time.Now()}
+		l.turn = &turn{tails: tails, since: time.Now()}
 	}
 	return err
 }
 
 // turnCome reports whether what others had to send is sent.
 func (l *loop) turnCome(ctx context.Context) (bool, error) {
-	for ; len(l.turn.tails) > 0; l.turn.tails = l.turn.tails[1:] {
-		t := l.turn.tails[0]
+	for t := l.turn; len(t.tails) > 0; t.next() {
+		tail := t.tails[0]
 		var left int
-		if err := l.db.Load().Reader().QueryRow(ctx, `SELECT COUNT(*) FROM tutti_outbox WHERE lane = $1 AND batch <= $2`, t.lane, t.batch).Scan(&left); err != nil {
+		if err := l.db.Load().Reader().QueryRow(ctx, `SELECT COUNT(*) FROM tutti_outbox WHERE lane = $1 AND batch <= $2`, tail.lane, tail.batch).Scan(&left); err != nil {
 			return false, err
 		}
 		if left == 0 {
 			continue
 		}
-		if time.Since(l.turn.since) <= maxTurn {
+		if left != t.left {
+			t.left, t.since = left, time.Now()
+		}
+		if t.disowned || time.Since(t.since) <= maxTurn {
 			return false, nil
 		}
-		l.s.log.Warn("another instance has events that it does not send, and is not given up: what follows here may overtake them", "lane", t.lane, "batches", left)
-		break
+		l.s.log.Warn("another instance lives, and does not send its events, for which this one waits: it is given up, and they are sent by those that adopt them",
+			"lane", tail.lane, "batches", left)
+		if err := l.db.Load().Disown(ctx, tail.lane, tail.batch); err != nil {
+			return false, err
+		}
+		t.disowned = true
+		return false, nil
 	}
 	l.turn = nil
 	return true, nil
 }
+
+// next goes on to the next lane.
+func (t *turn) next() { *t = turn{tails: t.tails[1:], since: time.Now()} }
 
 // owned says which parked records are to be retried here: events of their keys come
 // from one instance.

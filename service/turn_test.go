@@ -3,6 +3,8 @@ package service_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,5 +51,61 @@ func TestTwoThatWaitForEachOther(t *testing.T) {
 			}
 		}
 		w.Quiet()
+	})
+}
+
+// TestOneThatDoesNotSend has an instance live, hold its lane, and be cut off from Kafka
+// with events that it has not sent. Who takes over its partitions must not overtake them:
+// it has the instance replaced.
+func TestOneThatDoesNotSend(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		t := w.T()
+		var mute atomic.Bool
+		for _, name := range []string{"middle", "middle.b"} {
+			w.Start(name, func(s *service.Service) {
+				if name == "middle" {
+					service.FailSends(s, func(int64) (bool, error) {
+						if mute.Load() {
+							return false, errSmall
+						}
+						return false, nil
+					})
+				}
+				event.Publishes[Passed](s)
+				event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[Numbered]) error {
+					return event.Publish(ctx, tx, Passed(m.Body))
+				})
+			}, service.Config{Shared: true})
+		}
+		w.Start("sink", func(s *service.Service) {
+			s.Migrations(smallTables)
+			event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[Passed]) error {
+				return tx.Exec(ctx, `INSERT INTO got (grp, n) VALUES ($1, $2)`, m.Body.Group, m.Body.N)
+			})
+		})
+		w.Sleep(time.Minute) // each has its partition
+		var want []string
+		publish := func(n int) {
+			for g := range 4 {
+				w.Publish(Numbered{fmt.Sprint("g", g), n})
+				want = append(want, fmt.Sprintf("g%d|%d", g, n))
+			}
+		}
+		publish(0)
+		w.Sleep(time.Second)
+		mute.Store(true)
+		publish(1)
+		w.Sleep(time.Second)
+		w.ExpectEnd("middle")
+		w.Cut("middle")
+		w.Sleep(time.Minute) // the other has all partitions
+		publish(2)
+		w.Sleep(5 * time.Minute)
+		if w.Running("middle") {
+			t.Error("the instance that does not send goes on")
+		}
+		w.Quiet()
+		slices.Sort(want)
+		w.ExpectRows("sink", `SELECT grp, n FROM got ORDER BY grp, place`, want...)
 	})
 }

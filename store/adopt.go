@@ -43,6 +43,20 @@ func (s *Store) AdoptLane(ctx context.Context) (lane *Lane, unsent []Batch, err 
 	return lane, unsent, nil
 }
 
+// Disown fences the holder of a lane that lives but does not get rid of what it has
+// committed: it cannot commit any more, and [Store.AdoptLane] finds the lane. Nothing
+// happens if batches up to this one are sent by now.
+func (s *Store) Disown(ctx context.Context, lane, batch int64) error {
+	err := s.Update(ctx, func(tx *Tx) error {
+		return tx.Exec(ctx, `UPDATE tutti_lane SET epoch = epoch + 1, alive = 1 WHERE lane = $1
+			AND EXISTS (SELECT 1 FROM tutti_outbox WHERE lane = $1 AND batch <= $2)`, lane, batch)
+	})
+	if err != nil {
+		return fmt.Errorf("disown lane %s: %w", s.laneName(lane), err)
+	}
+	return nil
+}
+
 // abandoned are the lanes other than $1 that nobody has been heard of since $2, and
 // that have something to do. One that was last heard of after $3, in a time to come,
 // was so before the clock was put back. An instance that is not heard of itself

@@ -235,6 +235,31 @@ func testLanes(t *testing.T, dsn string) {
 	if _, err := commit(t, two, store.Books{}, nothing); err != nil {
 		t.Errorf("a commit of another lane's holder = %v", err)
 	}
+	four := open(t, dsn, config())
+	d, _, err := four.TakeLane(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	unsend := func(tx *store.Tx) { _ = tx.Append(message("k")) }
+	done, err := commit(t, four, store.Books{}, unsend)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := two.Disown(t.Context(), d.Number, done.Batch-1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := commit(t, four, store.Books{}, unsend); err != nil {
+		t.Errorf("a commit after all was sent that others wait for = %v", err)
+	}
+	if err := two.Disown(t.Context(), d.Number, done.Batch); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := commit(t, four, store.Books{}, unsend); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("a commit of who was disowned = %v, want ErrFenced", err)
+	}
+	if lane, unsent, err := two.AdoptLane(t.Context()); err != nil || lane == nil || lane.Name != d.Name || len(unsent) != 2 {
+		t.Errorf("AdoptLane() = %v, %d batches, %v, want %s, whose holder was disowned, with 2", lane, len(unsent), err, d.Name)
+	}
 }
 
 // silence makes a lane look as if its holder had not been heard of for long.
