@@ -88,11 +88,14 @@ func (f fixture) join(instance string, start int64) *member {
 	m := &member{got: map[event.Partition]bool{}, starts: start}
 	c, err := f.bus.Join(kafka.Membership{
 		Group: f.group, Instance: f.group + instance, Topics: []string{f.topic},
-		Start: func(_ context.Context, p event.Partition) (int64, error) {
+		Start: func(_ context.Context, ps []event.Partition) (map[event.Partition]int64, error) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			m.got[p] = true
-			return m.starts, nil
+			starts := map[event.Partition]int64{}
+			for _, p := range ps {
+				m.got[p], starts[p] = true, m.starts
+			}
+			return starts, nil
 		},
 		Lost: func(ps []event.Partition) {
 			m.mu.Lock()

@@ -22,8 +22,9 @@ type Membership struct {
 	// KIP-345): a restart takes its partitions back at once.
 	Instance string
 	Topics   []string
-	// Start returns where to begin in a partition that was assigned.
-	Start func(ctx context.Context, p event.Partition) (int64, error)
+	// Start returns where to begin in each of the partitions that were assigned; 0 in
+	// those that it leaves out.
+	Start func(ctx context.Context, ps []event.Partition) (map[event.Partition]int64, error)
 	// Lost is told of partitions that are no longer assigned.
 	Lost func(ps []event.Partition)
 }
@@ -74,14 +75,21 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 		kgo.RebalanceTimeout(15*time.Second),
 		kgo.HeartbeatInterval(b.cfg.Heartbeat),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+			var assigned []event.Partition
 			for topic, partitions := range offsets {
 				for number := range partitions {
-					at, err := m.Start(ctx, event.Partition{Topic: topic, Number: number})
-					if err != nil {
-						return nil, err
-					}
-					partitions[number] = kgo.NewOffset().At(at)
+					assigned = append(assigned, event.Partition{Topic: topic, Number: number})
 				}
+			}
+			if len(assigned) == 0 {
+				return offsets, nil
+			}
+			starts, err := m.Start(ctx, assigned)
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range assigned {
+				offsets[p.Topic][p.Number] = kgo.NewOffset().At(starts[p])
 			}
 			return offsets, nil
 		}),

@@ -46,7 +46,7 @@ func Example() {
 
 	consumer, err := bus.Join(kafka.Membership{
 		Group: "example", Instance: "example.0", Topics: []string{"shop.order"},
-		Start: func(context.Context, event.Partition) (int64, error) { return 0, nil },
+		Start: func(context.Context, []event.Partition) (map[event.Partition]int64, error) { return nil, nil }, // at 0
 		Lost:  func([]event.Partition) {},
 	})
 	if err != nil {

@@ -25,8 +25,15 @@ func TestFencedMemberJoinsAgain(t *testing.T) {
 	joined := make(chan struct{}, 8)
 	other, err := bus.Join(kafka.Membership{
 		Group: s.Name(), Instance: s.Name() + "." + incarnation + ".0", Topics: []string{madeTopic.Name},
-		Start: func(context.Context, event.Partition) (int64, error) { joined <- struct{}{}; return 1, nil },
-		Lost:  func([]event.Partition) {},
+		Start: func(_ context.Context, ps []event.Partition) (map[event.Partition]int64, error) {
+			joined <- struct{}{}
+			starts := map[event.Partition]int64{}
+			for _, p := range ps {
+				starts[p] = 1
+			}
+			return starts, nil
+		},
+		Lost: func([]event.Partition) {},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -181,37 +182,63 @@ func (l *loop) keptParked() (keys int, size int64) {
 	return keys, size
 }
 
-// start tells the consumer where to begin in a partition that was assigned.
-func (l *loop) start(ctx context.Context, p event.Partition) (int64, error) {
+// start tells the consumer where to begin in partitions that were assigned.
+func (l *loop) start(ctx context.Context, ps []event.Partition) (map[event.Partition]int64, error) {
 	l.mu.Lock()
-	l.assigned[p] = true
+	for _, p := range ps {
+		l.assigned[p] = true
+	}
 	l.mu.Unlock()
-	gaps, err := l.db.Load().GapsIn(ctx, p)
+	gaps, err := l.db.Load().Gaps(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	l.mu.Lock()
-	l.open[p] = gaps
+	for _, p := range ps {
+		l.open[p] = byLane(gaps, p)
+	}
 	l.mu.Unlock()
 	positions, err := l.db.Load().Positions(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	pos, known := positions[p]
-	if known && l.s.cfg.guards.heads {
-		return pos.Next, nil // where the log has lost that, reading fails
+	starts := map[event.Partition]int64{}
+	var look []event.Partition
+	var topics []string
+	for _, p := range ps {
+		if pos, known := positions[p]; known && l.s.cfg.guards.heads {
+			starts[p] = pos.Next // where the log has lost that, reading fails
+			continue
+		}
+		look = append(look, p)
+		if !slices.Contains(topics, p.Topic) {
+			topics = append(topics, p.Topic)
+		}
 	}
-	bounds, err := l.s.cfg.bus.Bounds(ctx, l.s.name, []string{p.Topic})
+	bounds, err := l.s.cfg.bus.Bounds(ctx, "", topics)
 	if err != nil {
-		return 0, err
-	}
-	if known {
-		return max(pos.Next, bounds[p].Start), nil
+		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.first[p] = bounds[p].Start
-	return bounds[p].Start, nil
+	for _, p := range look {
+		starts[p] = max(positions[p].Next, bounds[p].Start)
+		if _, known := positions[p]; !known {
+			l.first[p] = starts[p]
+		}
+	}
+	return starts, nil
+}
+
+// byLane are the gaps of a partition.
+func byLane(all []store.Gap, p event.Partition) map[string]store.Gap {
+	gaps := map[string]store.Gap{}
+	for _, g := range all {
+		if g.Partition == p {
+			gaps[g.Lane] = g
+		}
+	}
+	return gaps
 }
 
 // lose is told of partitions that are no longer assigned.
