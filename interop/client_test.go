@@ -131,8 +131,9 @@ var clients = []struct {
 		if _, err := os.Stat(jars); err != nil {
 			kafkatest.Absent(t, "Java's client is not here: scripts/kafka fetch gets it: %v", err)
 		}
-		find(t, "javac") // a mere runtime cannot run a source file
-		return program{find(t, "java"), "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", filepath.Join(jars, "*"), "Client.java"}
+		path := t.TempDir() + string(os.PathListSeparator) + filepath.Join(jars, "*")
+		output(t, nil, find(t, "javac"), "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-proc:none", "-cp", path, "-d", filepath.SplitList(path)[0], "Client.java")
+		return program{find(t, "java"), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", path, "Client"}
 	}},
 	{"python", func(t *testing.T) client {
 		python := filepath.Join(cache(t), "confluent-kafka-2.16.1", "bin", "python")
