@@ -37,9 +37,10 @@ func TestShopOverPostgres(t *testing.T) {
 // TestReplayOverPostgres replays orders, and ends as on SQLite.
 func TestReplayOverPostgres(t *testing.T) {
 	t.Parallel()
+	database := tuttitest.Postgres(t)
 	args := []string{"replay", writeOrders(t, 300), "--json", "--decline", "10"}
 	want := fmt.Sprint(replayed(t, args...))
-	if got := fmt.Sprint(replayed(t, append(args, "--database", tuttitest.Postgres(t))...)); got != want {
+	if got := fmt.Sprint(replayed(t, append(args, "--database", database)...)); got != want {
 		t.Errorf("on PostgreSQL the replay ends with\n%s, want\n%s", got, want)
 	}
 }
