@@ -195,6 +195,7 @@ func TestDemonstration(t *testing.T) {
 // A shop without demonstration orders has something to buy, and a start does not undo
 // what was changed.
 func TestSomethingToBuy(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := startShop(t, "--data", dir, "--http", "127.0.0.1:0", "--services", "storefront,catalog,inventory")
 	s.eventually("all products are on sale", func() bool {
