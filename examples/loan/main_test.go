@@ -248,7 +248,7 @@ func TestProgram(t *testing.T) {
 	var out strings.Builder
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := program().Run(ctx, []string{"--deadline", "100ms"}, func(string) string { return "" }, &out, io.Discard); err != nil {
+	if err := program().Run(ctx, []string{"--deadline", "2s"}, func(string) string { return "" }, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"declined: a credit score of 480\n", "approved: Grace\n", "declined: Grace says: it is for a yacht\n",
