@@ -113,7 +113,7 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, getenv fun
 		begun = true
 		return nil
 	}
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil would be those of the process
 	cmd, err := root.ExecuteContextC(ctx)
 	if !begun { // all that can fail before is in what the caller gave
 		return Usage(cmd, err)
