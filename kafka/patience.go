@@ -22,6 +22,21 @@ func patiently(ctx context.Context, ask func() error) error {
 	}
 }
 
+// memory is how long a client may take a topic that is there for unknown: what it was
+// told before the topic was made may reach it later than what it was told since, as
+// services ask at the same time, and is believed until it is asked for again.
+const memory = time.Second
+
+// settled is patiently, and asks again for topics that are not known for a moment.
+func settled(ctx context.Context, ask func() error) error {
+	for begun := time.Now(); ; {
+		err := patiently(ctx, ask)
+		if !errors.Is(err, kerr.UnknownTopicOrPartition) || time.Since(begun) > memory || !sleep(ctx, 100*time.Millisecond) {
+			return err
+		}
+	}
+}
+
 // passing reports whether an error ends by itself. Connections that break are among
 // them: the brokers have answered before, so what is wrong is not their settings.
 func passing(err error) bool {

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -30,5 +31,30 @@ func TestWaitsForCoordinator(t *testing.T) {
 	broker.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: 3})
 	if _, err := bus.Bounds(t.Context(), "g", []string{"a"}); err != nil {
 		t.Errorf("Bounds() while the coordinator is elected: %v", err)
+	}
+}
+
+// A topic that the client takes for unknown, because of what it was told before, is asked
+// for again. One that is not there is told so soon.
+func TestAsksAgainForTopics(t *testing.T) {
+	broker, err := Embed(BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	bus, err := Connect(t.Context(), Config{Brokers: broker.Addrs(), Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close()
+	if err := bus.EnsureTopics(t.Context(), []event.Topic{{Name: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	broker.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.UnknownTopicOrPartition, Count: 3})
+	if _, err := bus.Bounds(t.Context(), "", []string{"a"}); err != nil {
+		t.Errorf("Bounds() of a topic that is not known for a moment: %v", err)
+	}
+	if _, err := bus.Bounds(t.Context(), "", []string{"none"}); !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		t.Errorf("Bounds() of a topic that is not there = %v", err)
 	}
 }
