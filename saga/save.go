@@ -52,7 +52,7 @@ func (w *work) encode(in *instance) (string, error) {
 			return "", err
 		}
 	}
-	doc, err := in.document.encode()
+	doc, err := in.encode()
 	if err == nil && len(doc) > maxDocument {
 		err = event.Reject(fmt.Errorf("its state is %d bytes long, want at most %d", len(doc), maxDocument))
 	}
