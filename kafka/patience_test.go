@@ -14,16 +14,7 @@ import (
 
 // A service that starts while the cluster elects a coordinator waits for it.
 func TestWaitsForCoordinator(t *testing.T) {
-	broker, err := Embed(BrokerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer broker.Close()
-	bus, err := Connect(t.Context(), Config{Brokers: broker.Addrs(), Timeout: 5 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bus.Close()
+	broker, bus := embedded(t)
 	topics := []event.Topic{{Name: "a"}}
 	if err := bus.EnsureTopics(t.Context(), topics); err != nil {
 		t.Fatal(err)
@@ -37,16 +28,7 @@ func TestWaitsForCoordinator(t *testing.T) {
 // A topic that the client takes for unknown, because of what it was told before, is asked
 // for again. One that is not there is told so soon.
 func TestAsksAgainForTopics(t *testing.T) {
-	broker, err := Embed(BrokerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer broker.Close()
-	bus, err := Connect(t.Context(), Config{Brokers: broker.Addrs(), Timeout: 10 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bus.Close()
+	broker, bus := embedded(t)
 	if err := bus.EnsureTopics(t.Context(), []event.Topic{{Name: "a"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -57,4 +39,20 @@ func TestAsksAgainForTopics(t *testing.T) {
 	if _, err := bus.Bounds(t.Context(), "", []string{"none"}); !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		t.Errorf("Bounds() of a topic that is not there = %v", err)
 	}
+}
+
+// embedded is a broker, and a bus that is connected to it.
+func embedded(t *testing.T) (*Broker, *Bus) {
+	t.Helper()
+	broker, err := Embed(BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = broker.Close() }) // it keeps nothing
+	bus, err := Connect(t.Context(), Config{Brokers: broker.Addrs(), Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bus.Close)
+	return broker, bus
 }
