@@ -320,7 +320,7 @@ func all() *saga.Definition[story] {
 // TestSeeds runs many sagas through faults: all end, those that are completed have done
 // everything once, and of those that are compensated nothing is left.
 func TestSeeds(t *testing.T) {
-	seeds := 40
+	seeds := 20
 	if testing.Short() {
 		seeds = 5
 	}

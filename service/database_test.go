@@ -131,10 +131,10 @@ func TestDatabaseFull(t *testing.T) {
 	produce(t, a.bus, madeTopic, foreign("large", "large", fmt.Sprintf(`{"id":%q,"n":1}`, strings.Repeat("x", large))))
 	a.ails("make room")
 	makeRoom()
-	eventually(t, a.Service, "the large one is done", func() bool { return rows(t, a.Service)[strings.Repeat("x", large)+"1"] == 1 })
-	if got := rows(t, a.Service); len(got) != 3 || got["during1"] != 1 {
-		t.Errorf("%d are done, want before0, the large one and during1, once", len(got))
-	}
+	eventually(t, a.Service, "before0, the large one and during1 are done, once", func() bool {
+		got := rows(t, a.Service)
+		return len(got) == 3 && got["during1"] == 1 && got[strings.Repeat("x", large)+"1"] == 1
+	})
 	if all := parked(t, a.Service, store.Selection{}); len(all) != 0 {
 		t.Errorf("%d are parked, want none: the handler is not to blame", len(all))
 	}

@@ -16,7 +16,7 @@ import (
 // TestSmallWorlds runs the small world from many seeds, with all guards: in CI, where
 // TUTTI_SEEDS says so, from a thousand.
 func TestSmallWorlds(t *testing.T) {
-	tuttitest.Seeds(t, 100, func(w *tuttitest.World) { live(w, "") })
+	tuttitest.Seeds(t, 40, func(w *tuttitest.World) { live(w, "") })
 }
 
 // without names the guard that TestWithoutGuard runs without.

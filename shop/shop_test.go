@@ -163,7 +163,7 @@ func TestSimulation(t *testing.T) {
 	tuttitest.Seeds(t, 200, func(w *tuttitest.World) {
 		run(w, ways[w.Rand().IntN(len(ways))], func(s *shop) {
 			s.Chaos(tuttitest.Chaos{Over: 12 * time.Second, Faults: 10})
-			for n := range 8 {
+			for n := range 6 {
 				s.customer(fmt.Sprint("o", n))
 			}
 		})

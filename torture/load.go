@@ -21,7 +21,6 @@ import (
 type load struct {
 	site    *site
 	seed    uint64
-	rate    float64
 	slow    int // percent of the orders whose gateways take their time
 	style   string
 	journal *journal
@@ -42,7 +41,7 @@ const (
 
 func newLoad(s *site, set *settings, j *journal) *load {
 	return &load{
-		site: s, seed: set.seed, rate: set.rate, slow: set.slow, style: set.style, journal: j, failed: make(chan error, 1),
+		site: s, seed: set.seed, slow: set.slow, style: set.style, journal: j, failed: make(chan error, 1),
 		client: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: crowd}},
 	}
 }
@@ -77,14 +76,15 @@ func (l *load) open(ctx context.Context) error {
 func sku(i int) string      { return fmt.Sprintf("sku-%02d", i) }
 func customer(i int) string { return fmt.Sprintf("customer-%02d", i) }
 
-// run places orders until ctx ends.
-func (l *load) run(ctx context.Context) {
+// run places orders number from, from+1 and so on, up to the one before to, at so
+// many a second, until ctx ends.
+func (l *load) run(ctx context.Context, from, to int, rate float64) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	places := make(chan struct{}, crowd)
-	pace := time.NewTicker(time.Duration(float64(time.Second) / l.rate))
+	pace := time.NewTicker(time.Duration(float64(time.Second) / rate))
 	defer pace.Stop()
-	for n := 0; ; n++ {
+	for n := from; n < to; n++ {
 		select {
 		case <-ctx.Done():
 			return

@@ -41,6 +41,7 @@ type settings struct {
 	lasting  time.Duration
 	seed     uint64
 	rate     float64
+	fill     int
 	every    time.Duration
 	slow     int
 	style    string
@@ -126,6 +127,7 @@ func (set *settings) validate() error {
 	check(set.lasting >= 0, "--for is %v, want 0 or more", set.lasting)
 	check(set.kills > 0 || set.lasting > 0, "--kills and --for are both 0, want one of them")
 	check(set.rate > 0 && set.rate <= 10_000, "--rate is %v, want more than 0, at most 10000", set.rate)
+	check(set.fill >= 0, "--fill is %d, want 0 or more", set.fill)
 	check(set.every >= 100*time.Millisecond, "--every is %v, want 100ms or more", set.every)
 	check(set.slow >= 0 && set.slow <= 50, "--slow is %d, want 0 to 50", set.slow)
 	check(slices.Contains(styles, set.style), "--style is %q, want one of %s", set.style, strings.Join(styles, ", "))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -77,6 +78,9 @@ func within(ctx context.Context, set *settings, out io.Writer, do func(context.C
 	return do(ctx, r)
 }
 
+// filling is how many times as fast as the others the first orders are placed.
+const filling = 10
+
 // under starts the shop and the load, and stops the load when do has returned.
 func (r *run) under(ctx context.Context, do func(context.Context) error) error {
 	if err := r.site.start(); err != nil {
@@ -89,7 +93,11 @@ func (r *run) under(ctx context.Context, do func(context.Context) error) error {
 	}
 	var loading sync.WaitGroup
 	ctx, stop := context.WithCancel(ctx)
-	loading.Go(func() { r.load.run(ctx) })
+	if r.set.fill > 0 {
+		r.say("%d orders first", r.set.fill)
+		r.load.run(ctx, 0, r.set.fill, filling*r.set.rate)
+	}
+	loading.Go(func() { r.load.run(ctx, r.set.fill, math.MaxInt, r.set.rate) })
 	err := do(ctx)
 	stop()
 	loading.Wait()

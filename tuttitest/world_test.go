@@ -204,7 +204,7 @@ func TestFaultsOneByOne(t *testing.T) {
 }
 
 func TestSimulation(t *testing.T) {
-	tuttitest.Seeds(t, 50, func(w *tuttitest.World) { simulate(w, tuttitest.Chaos{}) })
+	tuttitest.Seeds(t, 20, func(w *tuttitest.World) { simulate(w, tuttitest.Chaos{}) })
 }
 
 // simulate places orders while things break, and checks that each order had its

@@ -133,7 +133,7 @@ func TestTripsAreWholeOrNot(t *testing.T) {
 	tuttitest.Seeds(t, 5, func(w *tuttitest.World) {
 		open(w, service.Config{})
 		w.Chaos(tuttitest.Chaos{})
-		const trips = 20
+		const trips = 10
 		for n := range trips {
 			trip := []tripRequested{alice, bob, carol}[n%3]
 			trip.Trip = fmt.Sprintf("%s-%02d", trip.Trip, n)
