@@ -200,6 +200,7 @@ func TestLogTruncatedUnderway(t *testing.T) {
 // TestTopicLostUnderway takes a topic from a running service: it ends, and says why,
 // rather than to wait for ever or to go on somewhere within another topic.
 func TestTopicLostUnderway(t *testing.T) {
+	t.Parallel()
 	for says, harm := range map[string]func(b *kafka.Broker) error{
 		"deleted and made anew": func(b *kafka.Broker) error { return b.Recreate(madeTopic.Name) },
 		"is gone":               func(b *kafka.Broker) error { return b.Cluster().DeleteTopic(madeTopic.Name) },

@@ -146,6 +146,7 @@ func appendForeign(b *kafka.Broker, n int) error {
 // TestFailedSend makes the broker refuse records for good while those after them
 // are under way (hazard a): nothing is lost, and the order stays.
 func TestFailedSend(t *testing.T) {
+	t.Parallel()
 	broker, err := kafka.Embed(kafka.BrokerConfig{})
 	if err != nil {
 		t.Fatal(err)

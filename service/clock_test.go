@@ -86,6 +86,7 @@ func shift(t *testing.T, path string, by time.Duration) {
 // TestClockPutRight: what is due an hour too late is done then, and not later; what is
 // due too early is done at once. New work waits for none of it.
 func TestClockPutRight(t *testing.T) {
+	t.Parallel()
 	for shared, soon := range map[bool]time.Duration{false: time.Second, true: 20 * time.Second} { // until Kafka gives the last instance up
 		for by, within := range map[time.Duration]time.Duration{time.Hour: time.Hour + time.Minute, -time.Hour: time.Minute} {
 			t.Run(fmt.Sprintf("shared=%v,%v", shared, by), func(t *testing.T) {

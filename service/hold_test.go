@@ -12,6 +12,7 @@ import (
 // Records that a service has no handler for cost it no transaction each; where it
 // stands is stored all the same, soon, and when it stops.
 func TestUnwantedRecordsWait(t *testing.T) {
+	t.Parallel()
 	bus, dir := cluster(t), t.TempDir()
 	unwanted := func(i int) event.Record {
 		return event.Encode(event.Envelope{ID: strconv.Itoa(i), Source: "/foreign", Type: "test.unknown", Version: 1, Key: "k"}, []byte("{}"))

@@ -105,6 +105,7 @@ func TestStartAgainWhileRunning(t *testing.T) {
 // TestPutOffATimer: a timer that is put off in the moment when it is due rings when
 // it was put off to.
 func TestPutOffATimer(t *testing.T) {
+	t.Parallel()
 	rang := make(chan time.Time, 2)
 	s, _ := start(t, cluster(t), "sleeper", t.TempDir(), service.Config{}, func(s *service.Service) {
 		job.OnDue(s, func(_ context.Context, tx *store.Tx, _ job.Due[check]) error {
@@ -139,6 +140,7 @@ func TestPutOffATimer(t *testing.T) {
 // TestKilledWhileItReadsWhatIsDue: a service that is killed by a job while its loop asks
 // the database what else is due ends at once, and leaves nothing behind.
 func TestKilledWhileItReadsWhatIsDue(t *testing.T) {
+	t.Parallel()
 	register := func(s *service.Service) {
 		event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[Made]) error {
 			if err := job.Start(ctx, tx, m.Body.ID, ring{N: m.Body.N}); err != nil {

@@ -166,6 +166,7 @@ func TestUnsentBytes(t *testing.T) {
 // TestMuchLeftUnsent: what an instance has left unsent is sent in order, and before
 // what comes after the start, although it is not read at once.
 func TestMuchLeftUnsent(t *testing.T) {
+	t.Parallel()
 	tuttitest.Run(t, func(w *tuttitest.World) {
 		w.Start("writer", bulkyWriter)
 		w.Start("reader", reader)

@@ -17,6 +17,7 @@ import (
 // TestHandlerThatHangs: a record whose handler uses up its time holds up neither its
 // own end nor other keys.
 func TestHandlerThatHangs(t *testing.T) {
+	t.Parallel()
 	bus := cluster(t)
 	cfg := quick
 	cfg.HandlerTimeout = 100 * time.Millisecond
@@ -38,6 +39,7 @@ func TestHandlerThatHangs(t *testing.T) {
 // TestHandlersSlowTogether: handlers that look at no context use up the time of their
 // batch; what is counted and stored beside them goes on.
 func TestHandlersSlowTogether(t *testing.T) {
+	t.Parallel()
 	bus := cluster(t)
 	cfg := quick
 	cfg.HandlerTimeout = 100 * time.Millisecond
@@ -99,6 +101,7 @@ func hold(t *testing.T, s *service.Service) (release func()) {
 // TestDiscardWhileTheNextArrives: a record that arrives in the transaction that
 // discards the one it would wait for waits for nothing.
 func TestDiscardWhileTheNextArrives(t *testing.T) {
+	t.Parallel()
 	bus := cluster(t)
 	s, _ := start(t, bus, "discards", t.TempDir(), quick, picky(func(m Made) error {
 		if m.N == 0 {
@@ -124,6 +127,7 @@ func TestDiscardWhileTheNextArrives(t *testing.T) {
 // TestSendsFailForLong: events that Kafka refuses for long hold up neither writes nor
 // the end.
 func TestSendsFailForLong(t *testing.T) {
+	t.Parallel()
 	broker, err := kafka.Embed(kafka.BrokerConfig{})
 	if err != nil {
 		t.Fatal(err)
@@ -146,6 +150,7 @@ func TestSendsFailForLong(t *testing.T) {
 // TestStopWithoutBroker: a service stops in order although the broker is gone; what
 // it could not send it sends at the next start.
 func TestStopWithoutBroker(t *testing.T) {
+	t.Parallel()
 	broker, err := kafka.Embed(kafka.BrokerConfig{})
 	if err != nil {
 		t.Fatal(err)
