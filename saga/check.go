@@ -155,13 +155,8 @@ func (c *checker) ambiguous(n *node) {
 	for _, branch := range n.children {
 		mine := map[contractID]string{}
 		branch.each(func(n *node) {
-			for _, r := range n.replies {
+			for _, r := range n.answers() {
 				mine[idOf(r.contract)] = n.name
-			}
-			if n.undo != nil {
-				for _, r := range n.undo.replies {
-					mine[idOf(r.contract)] = n.name
-				}
 			}
 		})
 		for id, name := range mine {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -56,6 +57,7 @@ func Define[S any](name string, version int, parts ...*Node[S]) *Definition[S] {
 	}
 	d := &Definition[S]{p}
 	p.index(p.root, false)
+	p.compare()
 	if err := d.Check(); err != nil {
 		panic(err)
 	}
@@ -122,6 +124,29 @@ func (p *plan) index(n *node, looped bool) {
 	}
 }
 
+// compare finds the steps that wait for what others, or other iterations, wait for too.
+func (p *plan) compare() {
+	waits := map[contractID]*node{}
+	for _, n := range p.nodes {
+		n.alike = n.alike || n.looped
+		for _, r := range n.answers() {
+			other := waits[idOf(r.contract)]
+			if other != nil && other != n {
+				n.alike, other.alike = true, true
+			}
+			waits[idOf(r.contract)] = n
+		}
+	}
+}
+
+// answers are the replies that a part waits for, to its undo too.
+func (n *node) answers() []*reply {
+	if n.undo == nil {
+		return n.replies
+	}
+	return slices.Concat(n.replies, n.undo.replies)
+}
+
 // is reports whether the part of a path is of a kind.
 func (p *plan) is(k kind, path string) bool {
 	n := p.nodes[nameOf(path)]
@@ -137,10 +162,7 @@ func (p *plan) replies() []*reply {
 		}
 	}
 	for _, n := range p.nodes {
-		out = append(out, n.replies...)
-		if n.undo != nil {
-			out = append(out, n.undo.replies...)
-		}
+		out = append(out, n.answers()...)
 	}
 	return out
 }

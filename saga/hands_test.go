@@ -101,7 +101,10 @@ func work[M mark]() *saga.Node[story] {
 func once[M mark]() *saga.Node[story] { return numbered[M](func(*story) string { return "0" }) }
 
 func numbered[M mark](n func(*story) string) *saga.Node[story] {
-	name := nameOf[M]()
+	return named[M](nameOf[M](), n)
+}
+
+func named[M mark](name string, n func(*story) string) *saga.Node[story] {
 	return saga.Step(name,
 		saga.Send(func(s *story) do[M] { return do[M]{s.ID, n(s)} }),
 		saga.Done(func(s *story, m event.Message[did[M]]) { s.tell("%s", name) }),
@@ -126,11 +129,14 @@ type hands struct {
 	mu sync.Mutex
 	// how says what to answer to the n-th command of a kind: done (also by default),
 	// wont, later, silent, stays.
-	how map[string]func(n int) string
-	got map[string]int
+	how   map[string]func(n int) string
+	got   map[string]int
+	twice map[string]bool // what is answered twice
 }
 
-func newHands() *hands { return &hands{how: map[string]func(int) string{}, got: map[string]int{}} }
+func newHands() *hands {
+	return &hands{how: map[string]func(int) string{}, got: map[string]int{}, twice: map[string]bool{}}
+}
 
 // answer decides on a command, as "do-a t1".
 func (h *hands) answer(what string) string {
@@ -149,6 +155,22 @@ func (h *hands) wills(what string, how func(n int) string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.how[what] = how
+}
+
+// say publishes an answer, twice where that was asked for.
+func (h *hands) say(ctx context.Context, tx *store.Tx, what string, body event.Body) error {
+	h.mu.Lock()
+	times := 1
+	if h.twice[what] {
+		times = 2
+	}
+	h.mu.Unlock()
+	for range times {
+		if err := event.Publish(ctx, tx, body); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // times is how often a command came.
@@ -190,7 +212,7 @@ func hand[M mark](h *hands, s *service.Service) {
 		if err != nil {
 			return err
 		}
-		return event.Publish(ctx, tx, did[M](m.Body))
+		return h.say(ctx, tx, "do-"+kind+" "+m.Key, did[M](m.Body))
 	})
 	event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[undo[M]]) error {
 		switch h.answer("undo-" + kind + " " + m.Key) {
@@ -205,6 +227,6 @@ func hand[M mark](h *hands, s *service.Service) {
 		if err := tx.Exec(ctx, `INSERT INTO refused (id, kind, n) VALUES ($1, $2, $3) ON CONFLICT (id, kind, n) DO NOTHING`, m.Body.ID, kind, m.Body.N); err != nil {
 			return err
 		}
-		return event.Publish(ctx, tx, gone[M](m.Body))
+		return h.say(ctx, tx, "undo-"+kind+" "+m.Key, gone[M](m.Body))
 	})
 }

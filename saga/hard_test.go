@@ -237,6 +237,36 @@ func TestStrays(t *testing.T) {
 	}, def)
 }
 
+// TestSecondAnswers: what comes twice for one command is not taken for what another one
+// of the same kind is answered, in the next iteration of a loop or in another step.
+func TestSecondAnswers(t *testing.T) {
+	def := saga.Define("second", 1, starts(),
+		saga.While("thrice", 3, func(s *story) bool { return s.N < 3 },
+			saga.Step("count", saga.Send(func(s *story) ended { s.N++; return ended{s.ID, "counting"} })).NothingToUndo(),
+			work[a]()),
+		named[a]("more", func(*story) string { return "more" }),
+		work[b]())
+	play(t, func(w *theatre) {
+		second := func(n int) string { return map[bool]string{true: "silent"}[n%2 == 0] }
+		for _, id := range []string{"forth", "back"} {
+			w.hands.wills("do-a "+id, second)
+			w.hands.wills("undo-a "+id, second)
+			w.hands.twice["do-a "+id], w.hands.twice["undo-a "+id] = true, true
+		}
+		w.hands.will("do-b back", "wont")
+		w.Publish(begin{ID: "forth"})
+		w.Publish(begin{ID: "back"})
+		w.expect("forth", saga.Completed, "")
+		w.want("left", w.left("forth"), "a1 a2 a3 amore b3")
+		w.expect("back", saga.Compensated, "b: no b")
+		w.want("left", w.left("back"), "")
+		history := w.Query("director", `SELECT history FROM saga_done WHERE id = 'forth'`)[0]
+		if n := strings.Count(history, `"duplicate"`); n != 4 {
+			t.Errorf("%d second answers are recorded, want 4: %s", n, history)
+		}
+	}, def)
+}
+
 func TestRetention(t *testing.T) {
 	def := saga.Define("kept", 1, starts(), work[a]())
 	tuttitest.RunConfig(t, tuttitest.Config{Calm: true, Patience: 3 * 24 * time.Hour}, func(world *tuttitest.World) {

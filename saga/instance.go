@@ -2,6 +2,7 @@ package saga
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,6 +53,14 @@ type mark struct {
 	Pick  int             `json:"c,omitempty"` // the branch chosen, or the iteration, from 1
 	Note  string          `json:"w,omitempty"` // why it failed; the id of another saga
 	State json.RawMessage `json:"x,omitempty"` // as it was when it was done, in a loop
+	Asked []string        `json:"i,omitempty"` // ids of its last commands, where answers do not say whose they are
+}
+
+const maxAsked = 10
+
+// ask notes the id of a command that is sent next.
+func (m *mark) ask(id string) {
+	m.Asked = append(m.Asked[max(0, len(m.Asked)-maxAsked+1):], id)
 }
 
 // nameOf cuts iterations off a path.
@@ -135,6 +144,16 @@ func (m *mark) append(to []byte) []byte {
 	if len(m.State) > 0 {
 		to = append(append(to, `,"x":`...), m.State...)
 	}
+	for i, id := range m.Asked {
+		if i == 0 {
+			to = append(to, `,"i":[`...)
+		} else {
+			to = append(to, ',')
+		}
+		if to = quote(to, id); i == len(m.Asked)-1 {
+			to = append(to, ']')
+		}
+	}
 	return append(to, '}')
 }
 
@@ -195,4 +214,17 @@ func (in *instance) mark(path string) *mark {
 		}
 	}
 	return nil
+}
+
+// asked returns the path of the part that sent a command, if that is known.
+func (in *instance) asked(id string) string {
+	if id == "" {
+		return ""
+	}
+	for i := range in.Marks {
+		if slices.Contains(in.Marks[i].Asked, id) {
+			return in.Marks[i].Path
+		}
+	}
+	return ""
 }

@@ -15,10 +15,11 @@ func (r run) message(to *route, m event.Received) error {
 	if by := r.plan.cancels[id]; by != nil {
 		return r.cancel(by, m.Envelope, to.body(by, m.Body))
 	}
+	asked := r.asked(m.CausationID)
 	for i := range r.Marks {
 		mark := &r.Marks[i]
 		n := r.plan.nodes[nameOf(mark.Path)]
-		if n == nil {
+		if n == nil || n.kind == step && asked != "" && asked != mark.Path {
 			continue
 		}
 		if by := n.open(mark, id); by != nil {
@@ -166,11 +167,7 @@ func (r run) stray(to *route, env event.Envelope) error {
 		if n == nil {
 			continue
 		}
-		asked := n.replies
-		if n.undo != nil {
-			asked = append(asked[:len(asked):len(asked)], n.undo.replies...)
-		}
-		for _, by := range asked {
+		for _, by := range n.answers() {
 			if idOf(by.contract) != id {
 				continue
 			}

@@ -262,7 +262,7 @@ func (r run) ask(n *node, m *mark) (outcome, error) {
 		r.complete(n, m)
 		return ready, nil
 	}
-	if err := r.send(n.send); err != nil {
+	if err := r.send(n.send, n.alike, m, r.State); err != nil {
 		return waits, fmt.Errorf("%s: %w", m.Path, err)
 	}
 	m.Tries++
@@ -280,7 +280,14 @@ func (r run) ask(n *node, m *mark) (outcome, error) {
 	return waits, nil
 }
 
-func (r run) send(c *command) error { return event.Publish(r.w.ctx, r.w.tx, c.build(r.State)) }
+// send sends a command for a part, and notes its id where its answers have to be told
+// from those of others.
+func (r run) send(c *command, alike bool, m *mark, state any) error {
+	if alike {
+		m.ask(r.w.tx.NextID())
+	}
+	return event.Publish(r.w.ctx, r.w.tx, c.build(state))
+}
 
 // complete marks a part as done.
 func (r run) complete(n *node, m *mark) {

@@ -34,6 +34,7 @@ type node struct {
 	name     string
 	children []*node
 	looped   bool // it is within a loop
+	alike    bool // the contract of a reply does not say which command it answers
 
 	send    *command
 	replies []*reply // to the command, or events waited for

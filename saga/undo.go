@@ -3,7 +3,6 @@ package saga
 import (
 	"fmt"
 
-	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/fastjson"
 )
 
@@ -106,7 +105,7 @@ func (r run) askBack(n *node, m *mark) (outcome, error) {
 			return waits, fmt.Errorf("undo %s: %w", m.Path, err)
 		}
 	}
-	if err := event.Publish(r.w.ctx, r.w.tx, n.undo.send.build(state)); err != nil {
+	if err := r.send(n.undo.send, n.alike, m, state); err != nil {
 		return waits, fmt.Errorf("undo %s: %w", m.Path, err)
 	}
 	m.Tries++

@@ -170,7 +170,7 @@ func (l *Lane) number(tx *Tx) (numbered, error) {
 		n.ids++
 		n.partitions[p] = seq
 		e := event.Envelope{
-			ID: l.Name + "-" + strconv.FormatInt(n.ids, 10), Source: "/" + tx.s.cfg.Owner,
+			ID: l.id(n.ids), Source: "/" + tx.s.cfg.Owner,
 			Type: m.Contract.Type, Version: m.Contract.Version, Kind: m.Contract.Kind, Key: m.Key, Time: tx.now,
 			CorrelationID: m.cause.CorrelationID, CausationID: m.cause.ID,
 			TraceParent: m.cause.TraceParent, TraceState: m.cause.TraceState, Lane: l.Name, Seq: seq,
@@ -185,6 +185,8 @@ func (l *Lane) number(tx *Tx) (numbered, error) {
 	}
 	return n, nil
 }
+
+func (l *Lane) id(n int64) string { return l.Name + "-" + strconv.FormatInt(n, 10) }
 
 // encodeEvents packs messages as length-prefixed fields, after a version byte.
 func encodeEvents(b []byte, events []Sendable) []byte {

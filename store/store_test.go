@@ -107,8 +107,10 @@ func testOutbox(t *testing.T, dsn string) {
 	if err != nil || len(unsent) != 0 {
 		t.Fatalf("TakeLane() = %v, %v", unsent, err)
 	}
+	var ids []string
 	first, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
 		for _, key := range []string{"a", "bb", "a"} {
+			ids = append(ids, tx.NextID())
 			if err := tx.Append(message(key)); err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +120,10 @@ func testOutbox(t *testing.T, dsn string) {
 		t.Fatal(err)
 	}
 	var seqs []int64
-	for _, e := range first.Events {
+	for i, e := range first.Events {
+		if env, _, err := event.Decode(e.Record); err != nil || env.ID != ids[i] {
+			t.Errorf("message %d has the id %s, %v, want %s as was said", i, env.ID, err, ids[i])
+		}
 		seqs = append(seqs, int64(e.Number)*100+e.Seq)
 	}
 	if len(seqs) != 3 || seqs[0] != 101 || seqs[1] != 1 || seqs[2] != 102 {

@@ -177,6 +177,10 @@ func (tx *Tx) Append(m event.Outgoing) error {
 	return nil
 }
 
+// NextID is the id that the message has which is appended next, in a service's
+// transaction.
+func (tx *Tx) NextID() string { return tx.s.lane.id(tx.s.lane.ids + int64(len(tx.out)) + 1) }
+
 // Savepoint runs fn such that its failure undoes only what fn did. An error of
 // fn is returned as it is; broken says that the transaction itself failed and can
 // only be rolled back: also where fn failed because of [ErrUnavailable].
