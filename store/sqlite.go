@@ -51,9 +51,10 @@ func openSQLite(ctx context.Context, path string, cfg Config) (*sqlite, error) {
 		sync = "OFF"
 	}
 	// Small caches: the operating system keeps the file's pages anyway, once for all
-	// connections, and gives them back.
+	// connections, and gives them back. A cached page takes 8 KB: allocations of a page
+	// and its header are rounded up to a power of two.
 	pool, err := sql.Open("sqlite", sqliteURL(path, "busy_timeout(5000)", "journal_mode(WAL)", "synchronous("+sync+")",
-		"foreign_keys(ON)", "cache_size(-8192)", "wal_autocheckpoint(4000)"))
+		"foreign_keys(ON)", "cache_size(-2048)", "wal_autocheckpoint(4000)"))
 	if err != nil {
 		return nil, err
 	}

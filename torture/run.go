@@ -79,7 +79,7 @@ func within(ctx context.Context, set *settings, out io.Writer, do func(context.C
 }
 
 // filling is how many times as fast as the others the first orders are placed.
-const filling = 10
+const filling = 20
 
 // under starts the shop and the load, and stops the load when do has returned.
 func (r *run) under(ctx context.Context, do func(context.Context) error) error {

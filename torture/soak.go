@@ -51,7 +51,7 @@ the median, or to less than what can be told from noise.`,
 	f := cmd.Flags()
 	f.DurationVar(&set.lasting, "for", time.Hour, "let it run for this `TIME`")
 	f.DurationVar(&sampling, "sample", 5*time.Second, "look every so often")
-	f.IntVar(&set.fill, "fill", 0, "before it counts, place so many `ORDERS` ten times as fast, for caches to fill")
+	f.IntVar(&set.fill, "fill", 0, "before it counts, place so many `ORDERS` twenty times as fast, for caches to fill")
 	f.StringVar(&plot, "plot", "", "draw a plot as SVG into this `FILE`")
 	f.StringVar(&figures, "csv", "", "write all figures into this `FILE`; by default beside the data")
 	set.common(f, 20)
