@@ -46,9 +46,19 @@ func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, a Action) error {
 func (e *Engine) Retry(ctx context.Context, tx *store.Tx, a Action, part string) error {
 	return e.control(ctx, tx, a, func(r run) error {
 		return r.each(part, func(m *mark) bool { return m.Is == stuck }, "stuck", func(n *node, m *mark) (err error) {
+			if n.kind == fail || n.kind == sub && !r.Back {
+				return problem.Conflict("%s cannot be tried again: skip it, once it is seen to", m.Path)
+			}
 			r.note(a.line("retried", m.Path))
 			m.Tries = 0
 			switch {
+			case n.kind == wait:
+				r.set(m, waiting)
+				r.limit(m, n.within)
+				_, err = r.recall(n, m.Path) // it may have come since
+			case n.kind == decision:
+				r.set(m, waiting)
+				r.limit(m, n.within)
 			case n.kind == sub || n.kind == loop:
 				r.set(m, waiting)
 			case r.Back:
@@ -79,8 +89,9 @@ func (e *Engine) Skip(ctx context.Context, tx *store.Tx, a Action, part string) 
 			r.note(a.line("skipped", m.Path))
 			if r.Back {
 				r.set(m, undone)
-			} else if r.set(m, skipped); n.pivot {
-				r.Pivot = true
+			} else {
+				r.complete(n, m)
+				m.Is = skipped
 			}
 			return nil
 		})
@@ -230,21 +241,23 @@ func (e *Engine) sweep(ctx context.Context) error {
 
 const (
 	sweepMost = 500 // instances in one transaction
-	// forsaken are instances that no other may have to compensate.
-	forsaken = `(parent_id = '' OR NOT EXISTS (SELECT 1 FROM saga_live l WHERE l.saga = saga_done.parent_saga AND l.id = saga_done.parent_id))`
+	// forsaken are instances that no other may have to compensate: they go once the one
+	// whose part they were has gone.
+	forsaken = `(parent_id = '' OR NOT EXISTS (SELECT 1 FROM saga_live l WHERE l.saga = saga_done.parent_saga AND l.id = saga_done.parent_id)
+		AND NOT EXISTS (SELECT 1 FROM saga_done p WHERE p.saga = saga_done.parent_saga AND p.id = saga_done.parent_id))`
 )
 
 // sweepOnce returns how many instances it has removed. They lie in the order in which
 // they ended, so it looks at no others.
 func (e *Engine) sweepOnce(ctx context.Context) (int, error) {
-	var last, n int64
+	var last, n, cutoff int64
 	early := time.Now().Add(-e.cfg.Early).UnixMilli()
 	var stale int
 	if err := e.s.Read().QueryRow(ctx, `SELECT COUNT(*) FROM saga_early WHERE at < $1`, early).Scan(&stale); err != nil {
 		return 0, err
 	}
 	if e.cfg.Retention > 0 {
-		cutoff := time.Now().Add(-e.cfg.Retention).UnixMilli()
+		cutoff = time.Now().Add(-e.cfg.Retention).UnixMilli()
 		err := e.s.Read().QueryRow(ctx, `SELECT COALESCE(MAX(n), 0), COUNT(*) FROM (SELECT n, changed FROM saga_done WHERE `+forsaken+`
 			ORDER BY n LIMIT $1) AS oldest WHERE changed < $2`, sweepMost, cutoff).Scan(&last, &n)
 		if err != nil {
@@ -257,13 +270,13 @@ func (e *Engine) sweepOnce(ctx context.Context) (int, error) {
 	return int(n), e.s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		for _, q := range []struct {
 			text string
-			arg  int64
+			args []any
 		}{
-			{`DELETE FROM saga_page WHERE (saga, id) IN (SELECT saga, id FROM saga_done WHERE n <= $1 AND ` + forsaken + `)`, last},
-			{`DELETE FROM saga_done WHERE n <= $1 AND ` + forsaken, last},
-			{`DELETE FROM saga_early WHERE at < $1`, early},
+			{`DELETE FROM saga_page WHERE (saga, id) IN (SELECT saga, id FROM saga_done WHERE n <= $1 AND changed < $2 AND ` + forsaken + `)`, []any{last, cutoff}},
+			{`DELETE FROM saga_done WHERE n <= $1 AND changed < $2 AND ` + forsaken, []any{last, cutoff}},
+			{`DELETE FROM saga_early WHERE at < $1`, []any{early}},
 		} {
-			if err := tx.Exec(ctx, q.text, q.arg); err != nil {
+			if err := tx.Exec(ctx, q.text, q.args...); err != nil {
 				return err
 			}
 		}

@@ -128,7 +128,7 @@ func (p *plan) index(n *node, looped bool) {
 func (p *plan) compare() {
 	waits := map[contractID]*node{}
 	for _, n := range p.nodes {
-		n.alike = n.alike || n.looped
+		n.alike = n.alike || n.looped || n.undo != nil && slices.ContainsFunc(n.undo.replies, n.same)
 		for _, r := range n.answers() {
 			other := waits[idOf(r.contract)]
 			if other != nil && other != n {

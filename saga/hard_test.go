@@ -237,36 +237,6 @@ func TestStrays(t *testing.T) {
 	}, def)
 }
 
-// TestSecondAnswers: what comes twice for one command is not taken for what another one
-// of the same kind is answered, in the next iteration of a loop or in another step.
-func TestSecondAnswers(t *testing.T) {
-	def := saga.Define("second", 1, starts(),
-		saga.While("thrice", 3, func(s *story) bool { return s.N < 3 },
-			saga.Step("count", saga.Send(func(s *story) ended { s.N++; return ended{s.ID, "counting"} })).NothingToUndo(),
-			work[a]()),
-		named[a]("more", func(*story) string { return "more" }),
-		work[b]())
-	play(t, func(w *theatre) {
-		second := func(n int) string { return map[bool]string{true: "silent"}[n%2 == 0] }
-		for _, id := range []string{"forth", "back"} {
-			w.hands.wills("do-a "+id, second)
-			w.hands.wills("undo-a "+id, second)
-			w.hands.twice["do-a "+id], w.hands.twice["undo-a "+id] = true, true
-		}
-		w.hands.will("do-b back", "wont")
-		w.Publish(begin{ID: "forth"})
-		w.Publish(begin{ID: "back"})
-		w.expect("forth", saga.Completed, "")
-		w.want("left", w.left("forth"), "a1 a2 a3 amore b3")
-		w.expect("back", saga.Compensated, "b: no b")
-		w.want("left", w.left("back"), "")
-		history := w.Query("director", `SELECT history FROM saga_done WHERE id = 'forth'`)[0]
-		if n := strings.Count(history, `"duplicate"`); n != 4 {
-			t.Errorf("%d second answers are recorded, want 4: %s", n, history)
-		}
-	}, def)
-}
-
 func TestRetention(t *testing.T) {
 	def := saga.Define("kept", 1, starts(), work[a]())
 	tuttitest.RunConfig(t, tuttitest.Config{Calm: true, Patience: 3 * 24 * time.Hour}, func(world *tuttitest.World) {
@@ -411,4 +381,47 @@ func (w *theatre) verify(sagas int) {
 	for _, row := range w.Query("director", `SELECT kind, id FROM tutti_job`) {
 		w.T().Errorf("timer %s is left", row)
 	}
+}
+
+func TestSkipInLoop(t *testing.T) {
+	def := saga.Define("skips", 1, starts(),
+		saga.While("twice", 2, func(s *story) bool { return s.N < 2 },
+			saga.Step("count", saga.Send(func(s *story) ended { s.N++; return ended{s.ID, "counting"} })).NothingToUndo(),
+			work[a]().Attempts(0)),
+		work[b]())
+	play(t, func(w *theatre) {
+		w.hands.will("do-b s", "wont")
+		w.hands.wills("do-a s", func(n int) string { return map[bool]string{true: "silent"}[n == 1] })
+		w.Publish(begin{ID: "s"})
+		w.Sleep(time.Second)
+		if err := w.order(func(ctx context.Context, tx *store.Tx) error {
+			return w.engine.Skip(ctx, tx, saga.Action{Saga: "skips", ID: "s"}, "a[1]")
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(time.Minute)
+		w.expect("s", saga.Compensated, "b: no b")
+		got := strings.Join(w.Query("hands", `SELECT n FROM refused WHERE id = 's' AND kind = 'a' ORDER BY n`), " ")
+		w.want("undone", got, "1 2")
+	}, def)
+}
+
+func TestRetentionTwoLevels(t *testing.T) {
+	mid := saga.Define("mid", 1,
+		saga.Sub("within", inner(), func(s *story) (string, story) { return s.ID + "-in", story{ID: s.ID + "-in"} }, func(*story, story) {}))
+	def := saga.Define("top", 1, starts(),
+		saga.Sub("mid", mid, func(s *story) (string, story) { return s.ID + "-mid", story{ID: s.ID + "-mid"} }, func(*story, story) {}),
+		saga.Sleep("long", func(*story) time.Duration { return 48 * time.Hour }),
+		work[d]())
+	tuttitest.RunConfig(t, tuttitest.Config{Calm: true, Patience: 3 * 24 * time.Hour}, func(world *tuttitest.World) {
+		w := &theatre{World: world, hands: newHands(), defs: []saga.Saga{def}, cfg: saga.Config{Retention: time.Hour}}
+		w.Start("hands", w.hands.register)
+		w.direct()
+		w.hands.will("do-d o", "wont")
+		w.Publish(begin{ID: "o"})
+		w.Sleep(time.Minute)
+		w.want("left at first", w.left("o-mid-in"), "b0 c0")
+		w.Sleep(49 * time.Hour)
+		w.want("left", w.left("o-mid-in"), "")
+	})
 }

@@ -45,22 +45,40 @@ const (
 
 // mark is where a part of an instance stands. Parts that were never reached have none.
 type mark struct {
-	Path  string          `json:"p"`           // the part's name, and [n] for each loop around it
-	Is    phase           `json:"s"`           //
-	Tries int             `json:"n,omitempty"` // attempts, of the command or of its undo
-	Due   int64           `json:"d,omitempty"` // ms: when something is to be done about it
-	Since int64           `json:"t"`           // ms
-	Pick  int             `json:"c,omitempty"` // the branch chosen, or the iteration, from 1
-	Note  string          `json:"w,omitempty"` // why it failed; the id of another saga
-	State json.RawMessage `json:"x,omitempty"` // as it was when it was done, in a loop
-	Asked []string        `json:"i,omitempty"` // ids of its last commands, where answers do not say whose they are
+	Path    string          `json:"p"`           // the part's name, and [n] for each loop around it
+	Is      phase           `json:"s"`           //
+	Tries   int             `json:"n,omitempty"` // attempts, of the command or of its undo
+	Due     int64           `json:"d,omitempty"` // ms: when something is to be done about it
+	Since   int64           `json:"t"`           // ms
+	Pick    int             `json:"c,omitempty"` // the branch chosen, or the iteration, from 1
+	Note    string          `json:"w,omitempty"` // why it failed; the id of another saga
+	State   json.RawMessage `json:"x,omitempty"` // as it was when it was done, in a loop
+	Asked   []string        `json:"i,omitempty"` // ids of its last commands, where answers do not say whose they are
+	Unasked []string        `json:"j,omitempty"` // of the last ones that were to undo it
 }
 
 const maxAsked = 10
 
 // ask notes the id of a command that is sent next.
-func (m *mark) ask(id string) {
-	m.Asked = append(m.Asked[max(0, len(m.Asked)-maxAsked+1):], id)
+func ask(ids []string, id string) []string {
+	if len(ids) == maxAsked { // the first one stays, to tell those that are forgotten
+		ids = append(ids[:1:1], ids[2:]...)
+	}
+	return append(ids, id)
+}
+
+// forgot reports whether an id may be one of those that are not kept any more.
+func forgot(ids []string, id string) bool {
+	return len(ids) == maxAsked && earlier(ids[0], id) && earlier(id, ids[1])
+}
+
+// earlier reports whether one id was given before another one of the same lane.
+func earlier(a, b string) bool {
+	i, j := strings.LastIndexByte(a, '-'), strings.LastIndexByte(b, '-')
+	if i < 0 || j < 0 || a[:i] != b[:j] {
+		return false
+	}
+	return len(a) < len(b) || len(a) == len(b) && a < b
 }
 
 // nameOf cuts iterations off a path.
@@ -144,17 +162,23 @@ func (m *mark) append(to []byte) []byte {
 	if len(m.State) > 0 {
 		to = append(append(to, `,"x":`...), m.State...)
 	}
-	for i, id := range m.Asked {
+	to = appendTexts(to, `,"i":[`, m.Asked)
+	to = appendTexts(to, `,"j":[`, m.Unasked)
+	return append(to, '}')
+}
+
+func appendTexts(to []byte, name string, texts []string) []byte {
+	for i, text := range texts {
 		if i == 0 {
-			to = append(to, `,"i":[`...)
+			to = append(to, name...)
 		} else {
 			to = append(to, ',')
 		}
-		if to = quote(to, id); i == len(m.Asked)-1 {
+		if to = quote(to, text); i == len(texts)-1 {
 			to = append(to, ']')
 		}
 	}
-	return append(to, '}')
+	return to
 }
 
 func appendNumber(to []byte, name string, n int64) []byte {
@@ -216,15 +240,23 @@ func (in *instance) mark(path string) *mark {
 	return nil
 }
 
-// asked returns the path of the part that sent a command, if that is known.
-func (in *instance) asked(id string) string {
+// asked returns the path of the part that sent a command, if that is known, and whether
+// it was to undo it.
+func (in *instance) asked(id string) (path string, back bool) {
 	if id == "" {
-		return ""
+		return "", false
 	}
+	first := "" // of what it may be one of
 	for i := range in.Marks {
-		if slices.Contains(in.Marks[i].Asked, id) {
-			return in.Marks[i].Path
+		m := &in.Marks[i]
+		for j, ids := range [][]string{m.Asked, m.Unasked} {
+			if slices.Contains(ids, id) {
+				return m.Path, j == 1
+			}
+			if forgot(ids, id) && (first == "" || earlier(first, ids[0])) {
+				first, path, back = ids[0], m.Path, j == 1
+			}
 		}
 	}
-	return ""
+	return path, back
 }

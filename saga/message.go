@@ -2,6 +2,7 @@ package saga
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tutti-go/tutti/event"
 )
@@ -15,7 +16,7 @@ func (r run) message(to *route, m event.Received) error {
 	if by := r.plan.cancels[id]; by != nil {
 		return r.cancel(by, m.Envelope, to.body(by, m.Body))
 	}
-	asked := r.asked(m.CausationID)
+	asked, back := r.asked(m.CausationID)
 	for i := range r.Marks {
 		mark := &r.Marks[i]
 		n := r.plan.nodes[nameOf(mark.Path)]
@@ -23,6 +24,9 @@ func (r run) message(to *route, m event.Received) error {
 			continue
 		}
 		if by := n.open(mark, id); by != nil {
+			if asked != "" && !back && mark.undoing() && n.same(by) {
+				continue // it says that it was done, and not that it was undone
+			}
 			r.Cause = cause(m.Cause())
 			return r.answer(n, mark, by, m.Envelope, to.body(by, m.Body))
 		}
@@ -68,6 +72,16 @@ func (n *node) open(m *mark, id contractID) *reply {
 		}
 	}
 	return nil
+}
+
+// undoing reports whether a part waits for what it asked for to be undone.
+func (m *mark) undoing() bool { return m.Is == undoing || m.Is == resting || m.Is == stuck }
+
+// same reports whether a reply to the undo of a step says that the step is done, too.
+func (n *node) same(undo *reply) bool {
+	return n.undo != nil && undo.means == succeeded && slices.ContainsFunc(n.replies, func(r *reply) bool {
+		return r.means == succeeded && idOf(r.contract) == idOf(undo.contract)
+	})
 }
 
 // answer takes over what a part waits for.

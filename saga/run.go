@@ -89,6 +89,9 @@ func (r run) advance() error {
 func (r run) end(as Status) {
 	r.status = as
 	r.Signals = nil
+	if as == Completed {
+		r.reason = "" // of what stood still on the way
+	}
 	r.note(line{Did: string(as), Note: r.reason})
 	r.w.ended = append(r.w.ended, r.instance)
 }
@@ -131,7 +134,11 @@ func (r run) forward(n *node, loops string) (outcome, error) {
 	}
 	m := r.mark(n.name + loops)
 	if m == nil {
-		return r.enter(n, n.name+loops)
+		at, err := r.enter(n, n.name+loops)
+		if at != broken || err != nil {
+			return at, err
+		}
+		m = r.mark(n.name + loops)
 	}
 	switch m.Is {
 	case done, skipped:
@@ -262,7 +269,7 @@ func (r run) ask(n *node, m *mark) (outcome, error) {
 		r.complete(n, m)
 		return ready, nil
 	}
-	if err := r.send(n.send, n.alike, m, r.State); err != nil {
+	if err := r.send(n.send, n.alike, &m.Asked, r.State); err != nil {
 		return waits, fmt.Errorf("%s: %w", m.Path, err)
 	}
 	m.Tries++
@@ -282,9 +289,9 @@ func (r run) ask(n *node, m *mark) (outcome, error) {
 
 // send sends a command for a part, and notes its id where its answers have to be told
 // from those of others.
-func (r run) send(c *command, alike bool, m *mark, state any) error {
+func (r run) send(c *command, alike bool, ids *[]string, state any) error {
 	if alike {
-		m.ask(r.w.tx.NextID())
+		*ids = ask(*ids, r.w.tx.NextID())
 	}
 	return event.Publish(r.w.ctx, r.w.tx, c.build(state))
 }
@@ -364,7 +371,11 @@ func (r run) childEnded(path string, in *instance) error {
 	case m.Is != waiting:
 		return nil
 	case in.status == Completed:
-		n.child.join(r.State, in.State)
+		left, err := n.child.plan.stateOf(in)
+		if err != nil {
+			return err
+		}
+		n.child.join(r.State, left)
 		r.complete(n, m)
 		r.note(line{Did: "done", Part: path})
 	case r.Pivot:

@@ -82,8 +82,8 @@ func (w *work) write(in *instance, doc string, all *saving) error {
 		all.begun = append(all.begun, it)
 		return nil
 	case in.over:
-		return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_done SET revision = $1, status = $2, changed = $3, reason = $4, doc = $5, history = $6
-			WHERE n = $7 AND revision = $8`, in.revision+1, in.status, in.changed, in.reason, doc, string(in.history), in.n, in.revision)
+		return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_done SET version = $9, revision = $1, status = $2, changed = $3, reason = $4, doc = $5, history = $6
+			WHERE n = $7 AND revision = $8`, in.revision+1, in.status, in.changed, in.reason, doc, string(in.history), in.n, in.revision, in.plan.version)
 	case over:
 		if in.revision > 0 {
 			all.gone = append(all.gone, it)

@@ -64,6 +64,11 @@ func (e *Engine) past(in *instance, w row, p *plan) *instance {
 		if fastjson.Unmarshal([]byte(w.doc), &in.document) != nil {
 			in.document = document{}
 		}
+	} else if p != nil && p.from[w.version] != nil {
+		if e.upgrade(in, w, p.from[w.version]) != nil {
+			in.document = document{}
+		}
+		in.history = in.history[:in.kept] // what only came late is no change of it
 	}
 	return in
 }
@@ -85,6 +90,22 @@ func (e *Engine) upgrade(in *instance, w row, up *upgrade) error {
 	}
 	in.history = line{Did: "migrated", Note: fmt.Sprintf("from version %d to %d", w.version, in.plan.version)}.write(in.history, 0, "")
 	return nil
+}
+
+// stateOf is the state of an instance, which may be of another version, as one of this.
+func (p *plan) stateOf(in *instance) (any, error) {
+	if in.plan == p {
+		return in.State, nil
+	}
+	raw, err := json.Marshal(in.State)
+	if err != nil {
+		return nil, err
+	}
+	if up := p.from[in.plan.version]; up != nil {
+		return up.state(raw)
+	}
+	state := p.newState()
+	return state, fastjson.Unmarshal(raw, state)
 }
 
 // find reads instances that are not in memory.

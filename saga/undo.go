@@ -105,7 +105,7 @@ func (r run) askBack(n *node, m *mark) (outcome, error) {
 			return waits, fmt.Errorf("undo %s: %w", m.Path, err)
 		}
 	}
-	if err := r.send(n.undo.send, n.alike, m, state); err != nil {
+	if err := r.send(n.undo.send, n.alike, &m.Unasked, state); err != nil {
 		return waits, fmt.Errorf("undo %s: %w", m.Path, err)
 	}
 	m.Tries++

@@ -147,6 +147,10 @@ func (w *work) begin(in *instance, why line) error {
 			cancelled = &early[i]
 			continue
 		}
+		if len(in.Signals) == maxSignals {
+			w.e.stray.Add(1)
+			continue
+		}
 		in.Signals = append(in.Signals, s)
 	}
 	if cancelled != nil {
@@ -198,7 +202,7 @@ func (w *work) finish() error {
 		if err != nil {
 			return err
 		}
-		if above == nil { // retention took it: nobody waits
+		if above == nil || above.plan == nil { // retention took it, or its saga is gone: nobody waits
 			continue
 		}
 		if err := w.run(above).childEnded(up.Path, in); err != nil {

@@ -1,0 +1,88 @@
+package saga_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/saga"
+)
+
+type story2 struct {
+	ID, How string
+	N       int
+	Told    string
+	More    string
+}
+
+func olderWork() []*saga.Node[story2] {
+	step := func(name string) *saga.Node[story2] {
+		return saga.Step(name,
+			saga.Send(func(s *story2) do[b] { return do[b]{s.ID, "0"} }),
+			saga.Done(func(s *story2, m event.Message[did[b]]) { s.Told += name }),
+			saga.Undo(func(s *story2) undo[b] { return undo[b]{s.ID, "0"} },
+				saga.Done(func(s *story2, m event.Message[gone[b]]) {})))
+	}
+	return []*saga.Node[story2]{step("b")}
+}
+
+func outerOf[T any](version int, in *saga.Definition[T], state func(id string) T, more ...*saga.Node[story]) *saga.Definition[story] {
+	return saga.Define("outer", version, append([]*saga.Node[story]{starts(),
+		saga.Sub("within", in, func(s *story) (string, T) { return s.ID + "-in", state(s.ID + "-in") }, func(*story, T) {}),
+		work[d]()}, more...)...)
+}
+
+func TestJoinOlder(t *testing.T) {
+	in1 := saga.Define("inner", 1, work[b]())
+	in2 := saga.Define("inner", 2, olderWork()...)
+	out1 := outerOf(1, in1, func(id string) story { return story{ID: id} })
+	out2 := outerOf(2, in2, func(id string) story2 { return story2{ID: id} }, saga.From(1, func(s story) (story, error) { return s, nil }))
+	play(t, func(w *theatre) {
+		w.hands.wills("do-b o-in", func(n int) string { return map[bool]string{true: "silent"}[n == 1] })
+		w.Publish(begin{ID: "o"})
+		w.Sleep(time.Second)
+		w.Stop("director")
+		w.defs = []saga.Saga{in1, out2} // inner ones of version 1 finish as they began
+		w.direct()
+		w.Sleep(time.Hour)
+		t.Log(w.Query("director", `SELECT topic, state, error FROM tutti_parked`))
+		w.expect("o", saga.Completed, "")
+	}, out1)
+}
+
+func TestUndoOlderSub(t *testing.T) {
+	in1 := saga.Define("inner", 1, work[b]())
+	in2 := saga.Define("inner", 2, work[b](), saga.From(1, func(s story) (story, error) { return s, nil }))
+	state := func(id string) story { return story{ID: id} }
+	play(t, func(w *theatre) {
+		w.hands.wills("do-d o", func(n int) string { return map[bool]string{true: "silent", false: "wont"}[n == 1] })
+		w.Publish(begin{ID: "o"})
+		w.Sleep(time.Second)
+		w.want("left", w.left("o-in"), "b0")
+		w.Stop("director")
+		w.defs = []saga.Saga{outerOf(2, in2, state, saga.From(1, func(s story) (story, error) { return s, nil }))}
+		w.direct()
+		w.Sleep(time.Hour)
+		w.expect("o", saga.Compensated, "d: no d")
+		w.want("left", w.left("o-in"), "")
+	}, outerOf(1, in1, state))
+}
+
+func TestMovedIntoLoop(t *testing.T) {
+	v1 := saga.Define("moved", 1, starts(), work[a](), work[b]())
+	v2 := saga.Define("moved", 2, starts(), saga.From(1, func(s story) (story, error) { return s, nil }),
+		saga.While("twice", 2, func(s *story) bool { return s.N < 2 },
+			saga.Step("count", saga.Send(func(s *story) ended { s.N++; return ended{s.ID, "counting"} })).NothingToUndo(), work[a]()), work[b]())
+	play(t, func(w *theatre) {
+		w.hands.will("do-b m", "silent")
+		w.Publish(begin{ID: "m"})
+		w.Sleep(time.Second)
+		w.Stop("director")
+		w.defs = []saga.Saga{v2}
+		if err := w.TryStart("director", w.register); err == nil {
+			w.Sleep(5 * time.Minute)
+			t.Errorf("it started; left %s", w.left("m"))
+			t.Log(w.Query("director", `SELECT status, doc FROM saga_done`), w.Query("director", `SELECT status, doc FROM saga_live`))
+		}
+	}, v1)
+}

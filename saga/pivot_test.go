@@ -1,0 +1,93 @@
+package saga_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/saga"
+	"github.com/tutti-go/tutti/store"
+)
+
+func TestFailsBesidePivot(t *testing.T) {
+	for name, branch := range map[string]*saga.Node[story]{
+		"fail": saga.If("bad", func(*story) bool { return true }, saga.Fail("bad luck", func(*story) string { return "bad luck" })),
+		"early": saga.Wait("news",
+			saga.Failed(func(*story, event.Message[news]) string { return "bad news" }),
+			saga.Done(func(*story, event.Message[stop]) {})),
+		"sub": saga.Sub("within", inner(), func(s *story) (string, story) { return "taken", story{ID: "taken"} }, func(*story, story) {}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			def := saga.Define("beside", 1, starts(), work[d](), saga.Parallel("both",
+				saga.Sequence(saga.Sleep("nap", func(*story) time.Duration { return time.Minute }), branch),
+				work[a]().Pivot()))
+			play(t, func(w *theatre) {
+				if name == "sub" {
+					if err := w.order(func(ctx context.Context, tx *store.Tx) error {
+						_, err := w.engine.Start(ctx, tx, "inner", "taken", story{ID: "taken"})
+						return err
+					}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				w.Publish(begin{ID: "p"})
+				w.Sleep(10 * time.Second)
+				w.want("left", w.left("p"), "a0 d0")
+				w.Publish(news{ID: "p"})
+				w.Sleep(10 * time.Minute)
+				w.want("left", w.left("p"), "a0 d0")
+				w.ExpectRows("director", `SELECT status FROM saga_live WHERE id = 'p' UNION ALL SELECT status FROM saga_done WHERE id = 'p'`, "stuck")
+			}, def)
+		})
+	}
+}
+
+func TestRetryOfSubBesidePivot(t *testing.T) {
+	def := saga.Define("beside", 1, starts(), saga.Parallel("both",
+		saga.Sub("within", inner(), func(s *story) (string, story) { return s.ID + "-in", story{ID: s.ID + "-in"} }, func(*story, story) {}),
+		work[a]().Pivot()))
+	play(t, func(w *theatre) {
+		w.hands.wills("do-c p-in", func(n int) string { return map[bool]string{true: "silent", false: "wont"}[n == 1] })
+		w.Publish(begin{ID: "p"})
+		w.Sleep(10 * time.Minute)
+		w.expect("p", saga.Stuck, "")
+		if err := w.retry("p"); err == nil {
+			t.Error("the saga that has failed was to be tried again, and is over")
+		}
+		w.Sleep(10 * time.Minute)
+		w.expect("p", saga.Stuck, "")
+	}, def)
+}
+
+func TestRetryOfWaitBesidePivot(t *testing.T) {
+	def := saga.Define("beside", 1, starts(), saga.Parallel("both",
+		newsNode("wait").Within(time.Minute),
+		work[a]().Pivot()), tells())
+	play(t, func(w *theatre) {
+		w.Publish(begin{ID: "p"})
+		w.Sleep(10 * time.Minute)
+		w.expect("p", saga.Stuck, "wait: nothing within 1m0s")
+		if err := w.retry("p"); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(10 * time.Second)
+		if done := w.Query("director", `SELECT status, doc FROM saga_done WHERE id = 'p'`); len(done) > 0 {
+			t.Errorf("the wait is done without its event: %s", done)
+		}
+		w.Sleep(10 * time.Minute)
+		w.Publish(news{"p", "kept"})
+		w.Quiet()
+		w.expect("p", saga.Stuck, "wait: nothing within 1m0s")
+		if err := w.retry("p"); err != nil {
+			t.Fatal(err)
+		}
+		w.expect("p", saga.Completed, "")
+	}, def)
+}
+
+func (w *theatre) retry(id string) error {
+	return w.order(func(ctx context.Context, tx *store.Tx) error {
+		return w.engine.Retry(ctx, tx, saga.Action{Saga: "beside", ID: id}, "")
+	})
+}
