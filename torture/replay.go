@@ -33,7 +33,7 @@ with kill -9 and start it again, in turn, then freeze one for longer than sessio
 last, and cut the network to one, once silently and once with broken connections;
 and so on until the replay ends. It ends with 0 only if all of that was done at
 least once, and the replay says that everything is settled and every invariant holds.
-Orders that are made up go on until all was done.`,
+Orders that are made up are enough for three minutes.`,
 		Example: `  torture replay                    orders that are made up
   torture replay 2010-12.csv.gz     a month of a real shop`,
 		Args: cobra.MaximumNArgs(1),
@@ -52,15 +52,10 @@ Orders that are made up go on until all was done.`,
 	return cmd
 }
 
-// The orders that are made up: so many at first, and so many more for as long as harm is
-// left to do.
-const (
-	firstInvoices = 3000
-	moreInvoices  = 1000
-)
+// madeUp is for how long there are orders that are made up.
+const madeUp = 3 * time.Minute
 
-// replay runs a replay, and harms its brokers until it ends. Orders that are made up
-// go on until every harm was done.
+// replay runs a replay, and harms its brokers until it ends.
 func replay(ctx context.Context, set *settings, file string, out io.Writer) error {
 	return within(ctx, set, out, func(ctx context.Context, r *run) error {
 		if r.site.cluster == nil {
@@ -73,39 +68,29 @@ func replay(ctx context.Context, set *settings, file string, out io.Writer) erro
 		}
 		defer said.Close()
 		turns := newTurns(r)
-		for n := 0; ; n++ {
-			orders := file
-			if file == "" {
-				if orders, err = r.makeUp(n); err != nil {
-					return err
-				}
-			}
-			result, err := r.harmed(ctx, turns, orders, said)
-			if err != nil {
-				return fmt.Errorf("shop replay: %w (see %s)", err, said.Name())
-			}
-			if err := r.settled(result, turns.rounds()); err != nil {
+		if file == "" {
+			if file, err = r.makeUp(); err != nil {
 				return err
 			}
-			switch {
-			case turns.rounds() > 0:
-				return nil
-			case file != "":
-				return errors.New("all is well, but the replay ended before every harm was done: place orders more slowly (--rate)")
-			}
-			r.say("not every harm was done: more orders follow")
 		}
+		result, err := r.harmed(ctx, turns, file, said)
+		if err != nil {
+			return fmt.Errorf("shop replay: %w (see %s)", err, said.Name())
+		}
+		if err := r.settled(result, turns.rounds()); err != nil {
+			return err
+		}
+		if turns.rounds() == 0 {
+			return errors.New("all is well, but the replay ended before every harm was done: place orders more slowly (--rate)")
+		}
+		return nil
 	})
 }
 
-// makeUp writes the nth file of orders that are made up, and returns its path.
-func (r *run) makeUp(n int) (string, error) {
-	path := filepath.Join(r.site.dir, fmt.Sprintf("orders-%d.csv", n+1))
-	from, count := 0, firstInvoices
-	if n > 0 {
-		from, count = firstInvoices+(n-1)*moreInvoices, moreInvoices
-	}
-	return path, writeFile(path, func(w io.Writer) error { return makeUp(w, r.set.seed, from, count) })
+// makeUp writes a file of orders that are made up, and returns its path.
+func (r *run) makeUp() (string, error) {
+	path, count := filepath.Join(r.site.dir, "orders.csv"), int(madeUp.Seconds()*r.set.rate)
+	return path, writeFile(path, func(w io.Writer) error { return makeUp(w, r.set.seed, count) })
 }
 
 // harmed replays a file, does harm meanwhile, and returns what the replay ended with.
@@ -212,13 +197,12 @@ func (t *turns) until(ctx context.Context, ended <-chan error) error {
 	}
 }
 
-// makeUp writes invoices in the layout of the Online Retail data set, with returns,
-// numbered from a first one on.
-func makeUp(w io.Writer, seed uint64, first, invoices int) error {
-	rng, out := rand.New(rand.NewPCG(seed, 2+uint64(first))), bufio.NewWriter(w)
+// makeUp writes invoices in the layout of the Online Retail data set, with returns.
+func makeUp(w io.Writer, seed uint64, invoices int) error {
+	rng, out := rand.New(rand.NewPCG(seed, 2)), bufio.NewWriter(w)
 	fmt.Fprintln(out, "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country")
 	bought := map[int]int{} // product, by customer
-	for i := first; i < first+invoices; i++ {
+	for i := range invoices {
 		customer, invoice := 12000+i%50, 536000+i
 		for range 1 + rng.IntN(4) {
 			product := 20000 + rng.IntN(40)
