@@ -12,23 +12,34 @@ import (
 )
 
 // A saga within another that has completed, and that retention has removed, has to be
-// undone nevertheless, or to be kept.
+// undone nevertheless, or to be kept: also where it is within one that has completed.
 func TestRetentionOfSub(t *testing.T) {
-	def := saga.Define("outer", 1, starts(),
-		saga.Sub("within", inner(), func(s *story) (string, story) { return s.ID + "-in", story{ID: s.ID + "-in"} }, func(*story, story) {}),
-		saga.Sleep("long", func(*story) time.Duration { return 48 * time.Hour }),
-		work[d]())
-	tuttitest.RunConfig(t, tuttitest.Config{Calm: true, Patience: 3 * 24 * time.Hour}, func(world *tuttitest.World) {
-		w := &theatre{World: world, hands: newHands(), defs: []saga.Saga{def}, cfg: saga.Config{Retention: time.Hour}}
-		w.Start("hands", w.hands.register)
-		w.direct()
-		w.hands.will("do-d o", "wont")
-		w.Publish(begin{ID: "o"})
-		w.Sleep(time.Minute)
-		w.want("left at first", w.left("o-in"), "b0 c0")
-		w.Sleep(49 * time.Hour)
-		w.want("left", w.left("o-in"), "")
-	})
+	for id, part := range map[string]*saga.Node[story]{
+		"o-in":    within(inner()),
+		"o-in-in": within(saga.Define("mid", 1, within(inner()))),
+	} {
+		t.Run(id, func(t *testing.T) {
+			def := saga.Define("outer", 1, starts(), part,
+				saga.Sleep("long", func(*story) time.Duration { return 48 * time.Hour }),
+				work[d]())
+			tuttitest.RunConfig(t, tuttitest.Config{Calm: true, Patience: 3 * 24 * time.Hour}, func(world *tuttitest.World) {
+				w := &theatre{World: world, hands: newHands(), defs: []saga.Saga{def}, cfg: saga.Config{Retention: time.Hour}}
+				w.Start("hands", w.hands.register)
+				w.direct()
+				w.hands.will("do-d o", "wont")
+				w.Publish(begin{ID: "o"})
+				w.Sleep(time.Minute)
+				w.want("left at first", w.left(id), "b0 c0")
+				w.Sleep(49 * time.Hour)
+				w.want("left", w.left(id), "")
+			})
+		})
+	}
+}
+
+// within is a part that runs another definition.
+func within(in *saga.Definition[story]) *saga.Node[story] {
+	return saga.Sub("within", in, func(s *story) (string, story) { return s.ID + "-in", story{ID: s.ID + "-in"} }, func(*story, story) {})
 }
 
 // To retry a loop that has run too often is not to have it done.
@@ -63,18 +74,5 @@ func TestLateCancelLeavesState(t *testing.T) {
 		w.Publish(news{ID: "l"})
 		w.expect("l", saga.Completed, "")
 		w.want("told", w.told("l"), "a news")
-	}, def)
-}
-
-// After the pivot nothing is undone, also if a saga beside it fails.
-func TestSubBesidePivot(t *testing.T) {
-	def := saga.Define("beside", 1, starts(), saga.Parallel("both",
-		saga.Sub("within", inner(), func(s *story) (string, story) { return s.ID + "-in", story{ID: s.ID + "-in"} }, func(*story, story) {}),
-		work[a]().Pivot()))
-	play(t, func(w *theatre) {
-		w.hands.wills("do-c p-in", func(n int) string { return map[bool]string{true: "silent", false: "wont"}[n == 1] })
-		w.Publish(begin{ID: "p"})
-		w.Sleep(10 * time.Minute)
-		w.want("left", w.left("p"), "a0")
 	}, def)
 }

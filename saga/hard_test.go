@@ -405,23 +405,3 @@ func TestSkipInLoop(t *testing.T) {
 		w.want("undone", got, "1 2")
 	}, def)
 }
-
-func TestRetentionTwoLevels(t *testing.T) {
-	mid := saga.Define("mid", 1,
-		saga.Sub("within", inner(), func(s *story) (string, story) { return s.ID + "-in", story{ID: s.ID + "-in"} }, func(*story, story) {}))
-	def := saga.Define("top", 1, starts(),
-		saga.Sub("mid", mid, func(s *story) (string, story) { return s.ID + "-mid", story{ID: s.ID + "-mid"} }, func(*story, story) {}),
-		saga.Sleep("long", func(*story) time.Duration { return 48 * time.Hour }),
-		work[d]())
-	tuttitest.RunConfig(t, tuttitest.Config{Calm: true, Patience: 3 * 24 * time.Hour}, func(world *tuttitest.World) {
-		w := &theatre{World: world, hands: newHands(), defs: []saga.Saga{def}, cfg: saga.Config{Retention: time.Hour}}
-		w.Start("hands", w.hands.register)
-		w.direct()
-		w.hands.will("do-d o", "wont")
-		w.Publish(begin{ID: "o"})
-		w.Sleep(time.Minute)
-		w.want("left at first", w.left("o-mid-in"), "b0 c0")
-		w.Sleep(49 * time.Hour)
-		w.want("left", w.left("o-mid-in"), "")
-	})
-}

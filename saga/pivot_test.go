@@ -43,14 +43,17 @@ func TestFailsBesidePivot(t *testing.T) {
 	}
 }
 
-func TestRetryOfSubBesidePivot(t *testing.T) {
+// After the pivot nothing is undone, also if a saga beside it fails. It is over, and not
+// tried again.
+func TestSubBesidePivot(t *testing.T) {
 	def := saga.Define("beside", 1, starts(), saga.Parallel("both",
-		saga.Sub("within", inner(), func(s *story) (string, story) { return s.ID + "-in", story{ID: s.ID + "-in"} }, func(*story, story) {}),
+		within(inner()),
 		work[a]().Pivot()))
 	play(t, func(w *theatre) {
 		w.hands.wills("do-c p-in", func(n int) string { return map[bool]string{true: "silent", false: "wont"}[n == 1] })
 		w.Publish(begin{ID: "p"})
 		w.Sleep(10 * time.Minute)
+		w.want("left", w.left("p"), "a0")
 		w.expect("p", saga.Stuck, "")
 		if err := w.retry("p"); err == nil {
 			t.Error("the saga that has failed was to be tried again, and is over")
@@ -60,6 +63,7 @@ func TestRetryOfSubBesidePivot(t *testing.T) {
 	}, def)
 }
 
+// A wait that is retried waits again, and takes what came since.
 func TestRetryOfWaitBesidePivot(t *testing.T) {
 	def := saga.Define("beside", 1, starts(), saga.Parallel("both",
 		newsNode("wait").Within(time.Minute),

@@ -30,9 +30,10 @@ tables, and how large the write-ahead logs are. At the end, say which of them gr
 and check the orders as torture does. It ends with 0 only if all is flat and well.
 
 The first quarter is for caches to fill, and so is --fill, since it takes a shop
-some 80,000 orders until the page caches of all its databases are full. What remains is flat if its slope (of
-Theil and Sen, which a few outliers do not move) adds up to less than a tenth of
-the median, or to less than what can be told from noise.`,
+some 80,000 orders until the page caches of all its databases are full. What
+remains is flat if its slope (of Theil and Sen, which a few outliers do not move)
+adds up to less than a tenth of the median, or to less than what can be told from
+noise.`,
 		Example: `  torture soak                              an hour at 20 orders a second
   torture soak --for 10m --plot soak.svg    ten minutes, with a plot
   torture soak --fill 80000                 an hour of a shop that has run for a while`,
