@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tutti-go/tutti/internal/lock"
 )
@@ -79,7 +80,23 @@ func Embed(cfg BrokerConfig) (*Broker, error) {
 		return nil, errors.Join(fmt.Errorf("start embedded broker: %w", err), b.release())
 	}
 	b.cluster = cluster
+	if cfg.Network != nil {
+		b.hurryFirstFetches()
+	}
 	return b, nil
+}
+
+// hurryFirstFetches answers the first fetch of each session soon. It may ask for a part
+// of what its consumer has just been given, and the rest waits for its answer
+// (franz-go 1.22): up to FetchWait, which in tests can be an hour.
+func (b *Broker) hurryFirstFetches() {
+	b.cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		if fetch := r.(*kmsg.FetchRequest); fetch.SessionEpoch == 0 {
+			fetch.MaxWaitMillis = min(fetch.MaxWaitMillis, 10)
+		}
+		return nil, nil, false
+	})
 }
 
 // Addrs are the addresses to connect to.
