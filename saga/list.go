@@ -40,15 +40,15 @@ type selection struct {
 
 // place is where a page begins in one of the lists.
 type place struct {
-	list    string
-	id      string
-	changed int64 // in the list of those that need a person
-	n       int64 // in these, and in lists by age
+	list  string
+	id    string
+	since int64 // in the list of those that need a person
+	n     int64 // in these, and in lists by age
 }
 
 // Lists, each of which goes through a table in the order of an index.
 const (
-	attention = "attention" // that need a person, by the time of their last change
+	attention = "attention" // that need a person, those first that have waited longest
 	liveByID  = "live-by-id"
 	liveByAge = "live-by-age" // the first one first
 	overByID  = "over-by-id"
@@ -56,14 +56,14 @@ const (
 )
 
 func (p place) String() string {
-	return url.Values{"list": {p.list}, "id": {p.id}, "changed": {strconv.FormatInt(p.changed, 10)}, "n": {strconv.FormatInt(p.n, 10)}}.Encode()
+	return url.Values{"list": {p.list}, "id": {p.id}, "since": {strconv.FormatInt(p.since, 10)}, "n": {strconv.FormatInt(p.n, 10)}}.Encode()
 }
 
 func parsePlace(text string) (p place, err error) {
 	v, err := url.ParseQuery(text)
 	if err == nil {
 		p = place{list: v.Get("list"), id: v.Get("id")}
-		p.changed, err = strconv.ParseInt(v.Get("changed"), 10, 64)
+		p.since, err = strconv.ParseInt(v.Get("since"), 10, 64)
 	}
 	if err == nil {
 		p.n, err = strconv.ParseInt(v.Get("n"), 10, 64)
@@ -132,19 +132,19 @@ const brief = `saga, id, version, revision, status, started, changed, reason, `
 func (sel selection) page(ctx context.Context, q store.Querier, limit int) (rows []row, next *place, err error) {
 	s := sel.statement()
 	looked := s.window()
-	text := `SELECT n, ` + brief + `armed FROM (` + looked + `) AS looked_at` + where(sel.filters(s)) + s.order + ` LIMIT ` + s.arg(limit)
+	text := `SELECT n, ` + brief + `armed, since FROM (` + looked + `) AS looked_at` + where(sel.filters(s)) + s.order + ` LIMIT ` + s.arg(limit)
 	rows, err = store.Collect(ctx, q, func(r store.Rows) (v row, err error) {
 		p := &sel.after // of the last row, when all are read
-		err = r.Scan(&p.n, &v.saga, &v.id, &v.version, &v.revision, &v.status, &v.started, &v.changed, &v.reason, &v.armed)
-		p.id, p.changed = v.id, v.changed
+		err = r.Scan(&p.n, &v.saga, &v.id, &v.version, &v.revision, &v.status, &v.started, &v.changed, &v.reason, &v.armed, &p.since)
+		p.id = v.id
 		return v, err
 	}, text, s.args...)
 	if err != nil || len(rows) == limit {
 		return rows, &sel.after, err
 	}
 	p := place{list: sel.after.list}
-	err = q.QueryRow(ctx, `SELECT id, changed, n FROM (`+looked+`) AS looked_at`+s.order+` LIMIT 1 OFFSET `+strconv.Itoa(window-1), s.args[:s.bound]...).
-		Scan(&p.id, &p.changed, &p.n)
+	err = q.QueryRow(ctx, `SELECT id, since, n FROM (`+looked+`) AS looked_at`+s.order+` LIMIT 1 OFFSET `+strconv.Itoa(window-1), s.args[:s.bound]...).
+		Scan(&p.id, &p.since, &p.n)
 	if errors.Is(err, store.ErrNoRows) {
 		return rows, nil, nil
 	}
@@ -179,9 +179,9 @@ func (s *statement) window() string {
 
 // statement says how to go through a list from a place on.
 func (sel selection) statement() *statement {
-	s := &statement{table: "saga_live", columns: "n, " + brief + "armed", order: " ORDER BY id"}
+	s := &statement{table: "saga_live", columns: "n, " + brief + "armed, since", order: " ORDER BY id"}
 	if strings.HasPrefix(sel.after.list, over) {
-		s.table, s.columns = "saga_done", "n, "+brief+"0 AS armed"
+		s.table, s.columns = "saga_done", "n, "+brief+"0 AS armed, 0 AS since"
 	}
 	switch after := sel.after; after.list {
 	case liveByAge:
@@ -197,12 +197,12 @@ func (sel selection) statement() *statement {
 	}
 	s.bounds = append(s.bounds, "saga = "+s.arg(sel.saga))
 	if sel.after.list == attention {
-		s.order = " ORDER BY changed, n"
+		s.order = " ORDER BY since, n"
 		// The second term is that of the index, by which alone it is found to serve.
 		s.bounds = append(s.bounds, "status = "+s.arg(sel.status), "status IN ('deciding', 'stuck')")
-		if sel.after.changed > 0 {
-			c := s.arg(sel.after.changed)
-			s.bounds = append(s.bounds, "changed >= "+c, "(changed > "+c+" OR n > "+s.arg(sel.after.n)+")")
+		if sel.after.since > 0 {
+			c := s.arg(sel.after.since)
+			s.bounds = append(s.bounds, "since >= "+c, "(since > "+c+" OR n > "+s.arg(sel.after.n)+")")
 		}
 	} else if sel.after.id != "" {
 		s.bounds = append(s.bounds, "id > "+s.arg(sel.after.id))

@@ -53,7 +53,7 @@ func listsOver(t *testing.T, database string) {
 		})
 	}
 	for _, q := range []string{
-		`UPDATE saga_live SET status = 'stuck', changed = 5 WHERE id IN ('A2', 'b1')`,
+		`UPDATE saga_live SET status = 'stuck', changed = 5, since = CASE id WHEN 'b1' THEN 5 ELSE 6 END WHERE id IN ('A2', 'b1')`,
 		`INSERT INTO saga_done (saga, id, version, revision, status, started, changed, reason, doc, history)
 			SELECT saga, 'x' || id, version, revision, 'completed', started, changed, reason, doc, history FROM saga_live ORDER BY n`,
 	} {
@@ -93,6 +93,11 @@ func listsOver(t *testing.T, database string) {
 		if len(seen) != want {
 			t.Errorf("list of %q has %v, want %d", query, seen, want)
 		}
+	}
+	var longest admin.SagaInstances
+	get("/claim?status=stuck", &longest)
+	if got := longest.Instances; len(got) != 2 || got[0].ID != "b1" || got[1].ID != "A2" {
+		t.Errorf("those that are stuck are %+v, want b1, which has waited longer, and A2", got)
 	}
 	var defs admin.SagaDefinitions
 	get("", &defs)

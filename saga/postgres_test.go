@@ -85,6 +85,11 @@ func TestOverPostgres(t *testing.T) {
 			t.Errorf("%s: %d, want %d", query, got, want)
 		}
 	}
+	// Where an index had what each message changes, each would change all indexes.
+	if got := count(first, `SELECT COUNT(*) FROM pg_attribute a JOIN pg_index i ON a.attrelid = i.indexrelid
+		WHERE i.indrelid = 'saga_live'::regclass AND a.attname IN ('revision', 'changed', 'armed', 'reason', 'doc', 'history')`); got != 0 {
+		t.Errorf("%d columns of indexes change with each message, want none", got)
+	}
 	if got := count(workers, `SELECT COUNT(*) FROM work`); got != sagas*4/5*4 {
 		t.Errorf("%d pieces of work are left, want %d", got, sagas*4/5*4)
 	}

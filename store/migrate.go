@@ -50,6 +50,9 @@ var schema = []string{
 	`ALTER TABLE tutti_parked ADD COLUMN size BIGINT NOT NULL DEFAULT 0`,
 	`DROP INDEX tutti_parked_key`,
 	`CREATE INDEX tutti_parked_key ON tutti_parked (topic, part, msgkey, pos, size)`,
+	// Before anybody has analyzed the table, PostgreSQL takes a kind alone to say as much
+	// as an id, and reads all jobs of the kind to delete some.
+	`/* postgres: ALTER TABLE tutti_job DROP CONSTRAINT tutti_job_pkey, ADD PRIMARY KEY (id, kind) */`,
 }
 
 const frameworkOwner = "tutti"

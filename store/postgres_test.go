@@ -226,3 +226,46 @@ func TestPlansAreMadeAnew(t *testing.T) {
 		time.Sleep(1100 * time.Millisecond)
 	}
 }
+
+// TestFastCompression has large values compressed by what costs least, unless somebody
+// has chosen otherwise.
+func TestFastCompression(t *testing.T) {
+	dsn := tuttitest.Postgres(t)
+	for _, c := range []struct{ dsn, want string }{{dsn, "lz4"}, {dsn + "&default_toast_compression=pglz", "pglz"}} {
+		s := open(t, c.dsn, config())
+		var can bool
+		if err := s.Reader().QueryRow(t.Context(), `SELECT COUNT(*) > 0 FROM pg_settings WHERE 'lz4' = ANY (enumvals)`).Scan(&can); err != nil {
+			t.Fatal(err)
+		}
+		if !can {
+			t.Skip("this server was built without lz4")
+		}
+		update(t, s, func(tx *store.Tx) error {
+			var got string
+			err := tx.QueryRow(t.Context(), `SHOW default_toast_compression`).Scan(&got)
+			if got != c.want {
+				t.Errorf("values are compressed by %s, want %s", got, c.want)
+			}
+			return err
+		})
+	}
+}
+
+// TestJobsAreFoundByID has the plan that deletes jobs not go through the index for all
+// jobs of their kind, also while nobody has analyzed the table.
+func TestJobsAreFoundByID(t *testing.T) {
+	s := open(t, tuttitest.Postgres(t), config())
+	update(t, s, func(tx *store.Tx) error {
+		err := tx.Exec(t.Context(), `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
+			SELECT 'wake', 'j' || n, 1, n, 'waiting', 0, '', '', '' FROM generate_series(1, 1000) n`)
+		if err != nil {
+			return err
+		}
+		plan, err := store.Collect(t.Context(), tx, func(r store.Rows) (line string, err error) { return line, r.Scan(&line) },
+			`EXPLAIN DELETE FROM tutti_job WHERE kind = 'wake' AND id IN ('j`+strings.Join(strings.Fields("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16"), "', 'j")+`')`)
+		if text := strings.Join(plan, "\n"); strings.Contains(text, "Index Cond: (kind = 'wake'::text)") {
+			t.Errorf("the plan is\n%s\nwant it to look the ids up", text)
+		}
+		return err
+	})
+}
