@@ -82,7 +82,7 @@ func (tx *Tx) see(ctx context.Context, seen []Seen) error {
 	}
 	if err := tx.s.db.queue(ctx, `INSERT INTO tutti_seen (topic, part, lane, seq)
 		SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::bigint[])
-		ON CONFLICT (topic, part, lane) DO UPDATE SET seq = excluded.seq`, []any{topics, parts, lanes, seqs}, nil); err != nil {
+		ON CONFLICT (topic, part, lane) DO UPDATE SET seq = excluded.seq`, []any{topics, parts, lanes, seqs}); err != nil {
 		return fmt.Errorf("store %d lanes seen: %w", len(seen), err)
 	}
 	return nil
@@ -133,7 +133,7 @@ func (tx *Tx) numberNext(ctx context.Context, l *Lane, last map[event.Partition]
 		topics, parts, seqs = append(topics, p.Topic), append(parts, p.Number), append(seqs, seq)
 	}
 	if err := tx.s.db.queue(ctx, `INSERT INTO tutti_seq (lane, topic, part, seq)
-		SELECT $1, t, p, s FROM unnest($2::text[], $3::int[], $4::bigint[]) AS v (t, p, s)`+upsert, []any{l.Number, topics, parts, seqs}, nil); err != nil {
+		SELECT $1, t, p, s FROM unnest($2::text[], $3::int[], $4::bigint[]) AS v (t, p, s)`+upsert, []any{l.Number, topics, parts, seqs}); err != nil {
 		return fmt.Errorf("number the outbox: %w", err)
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/bulk"
 	"github.com/tutti-go/tutti/internal/fastjson"
@@ -34,7 +36,9 @@ const (
 )
 
 // AddJob stores a job unless one of the same kind and id is there. A job that is
-// due now is handed to the workers right after the commit, if they have room.
+// due now is handed to the workers right after the commit, if they have room. Jobs are
+// written together: before one is taken back or changed, at the end of a savepoint, or at
+// the commit, which is where the database's errors surface.
 func (tx *Tx) AddJob(ctx context.Context, j Job) error {
 	if tx.s.lane == nil {
 		return fmt.Errorf("add job %s %s: no lane is held", j.Kind, j.ID)
@@ -50,22 +54,84 @@ func (tx *Tx) AddJob(ctx context.Context, j Job) error {
 	if j.Running = !j.Due.After(tx.now) && tx.s.cfg.Claim != nil && tx.s.cfg.Claim(j.Kind); j.Running {
 		state = jobRunning
 	}
-	c := &jobChange{Job: j}
-	err := tx.s.db.queue(ctx, `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
-		VALUES ($1, $2, $3, $4, $5, 0, $6, $7, '') ON CONFLICT (kind, id) DO NOTHING`,
-		[]any{j.Kind, j.ID, tx.s.lane.Number, millis(j.Due), state, notNil(j.Args), encodeCause(j.Cause)}, func(n int64) { c.known = n != 1 })
-	if err != nil {
-		return fmt.Errorf("add job %s %s: %w", j.Kind, j.ID, err)
+	if tx.s.db.dialect().bulk { // what it does not store is to be rejected here
+		if err := storable([]any{j.Kind, j.ID}); err != nil {
+			return fmt.Errorf("add job %s %q: %w", j.Kind, j.ID, err)
+		}
 	}
-	tx.jobs = append(tx.jobs, c)
+	tx.jobs = append(tx.jobs, &jobChange{Job: j, state: state})
 	return nil
 }
 
 // jobChange is a job that a transaction adds or takes back.
 type jobChange struct {
 	Job
+	state   string // to be stored
 	removed bool
 	known   bool // one of its name was there already
+}
+
+// storeJobs stores the jobs that were added and are not stored yet: together, where the
+// database takes arrays.
+func (tx *Tx) storeJobs(ctx context.Context) error {
+	if tx.stored == len(tx.jobs) {
+		return nil
+	}
+	jobs := tx.jobs[tx.stored:]
+	tx.stored = len(tx.jobs)
+	if err := tx.s.db.insertJobs(ctx, tx.s.lane.Number, jobs); err != nil {
+		return fmt.Errorf("add %d jobs, the first %s %s: %w", len(jobs), jobs[0].Kind, jobs[0].ID, err)
+	}
+	return nil
+}
+
+func (s *sqlite) insertJobs(ctx context.Context, lane int64, jobs []*jobChange) error {
+	for _, c := range jobs {
+		n, err := s.exec(ctx, `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
+			VALUES ($1, $2, $3, $4, $5, 0, $6, $7, '') ON CONFLICT (kind, id) DO NOTHING`,
+			[]any{c.Kind, c.ID, lane, millis(c.Due), c.state, notNil(c.Args), encodeCause(c.Cause)})
+		if err != nil {
+			return err
+		}
+		c.known = n != 1
+	}
+	return nil
+}
+
+func (p *postgres) insertJobs(_ context.Context, lane int64, jobs []*jobChange) error {
+	for len(jobs) > 0 {
+		n, size := 0, 0
+		for n < len(jobs) && n < mostQueued && size < sizeQueued {
+			size += len(jobs[n].Args)
+			n++
+		}
+		piece := jobs[:n]
+		jobs = jobs[n:]
+		var kinds, ids, states, causes []string
+		var dues []int64
+		var args [][]byte
+		first := make(map[[2]string]*jobChange, len(piece))
+		for _, c := range piece {
+			kinds, ids, states, causes = append(kinds, c.Kind), append(ids, c.ID), append(states, c.state), append(causes, encodeCause(c.Cause))
+			dues, args = append(dues, millis(c.Due)), append(args, notNil(c.Args))
+			if name := [2]string{c.Kind, c.ID}; first[name] == nil {
+				first[name] = c
+			}
+			c.known = true
+		}
+		err := p.later(`INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
+			SELECT k, i, $1, d, s, 0, a, c, '' FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[]) AS v (k, i, d, s, a, c)
+			ON CONFLICT (kind, id) DO NOTHING RETURNING kind, id`, []any{lane, kinds, ids, dues, states, args, causes},
+			statement{done: func(r *pgconn.Result) {
+				for _, row := range r.Rows {
+					first[[2]string{string(row[0]), string(row[1])}].known = false
+				}
+			}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // added returns the jobs that were added and not taken back.
@@ -91,12 +157,16 @@ func added(changes []*jobChange) []Job {
 
 // RemoveJob takes a job back, and reports whether it was there.
 func (tx *Tx) RemoveJob(ctx context.Context, kind, id string) (bool, error) {
+	if err := tx.storeJobs(ctx); err != nil {
+		return false, err
+	}
 	n, err := tx.Affected(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2`, kind, id)
 	if err != nil {
 		return false, fmt.Errorf("remove job %s %s: %w", kind, id, err)
 	}
 	if n == 1 && len(tx.jobs) > 0 { // it may have been added in this transaction
 		tx.jobs = append(tx.jobs, &jobChange{Job: Job{Kind: kind, ID: id}, removed: true})
+		tx.stored = len(tx.jobs)
 	}
 	return n == 1, nil
 }
@@ -104,6 +174,9 @@ func (tx *Tx) RemoveJob(ctx context.Context, kind, id string) (bool, error) {
 // DropJobs takes back timers of a kind, whether they are there or not: many by few
 // statements. Jobs that workers may have are taken back by [Tx.RemoveJob].
 func (tx *Tx) DropJobs(ctx context.Context, kind string, ids []string) error {
+	if err := tx.storeJobs(ctx); err != nil {
+		return err
+	}
 	for piece := range bulk.Chunks(ids) {
 		err := tx.Exec(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id IN (`+bulk.Params(2, len(piece))+`)`, bulk.Args([]any{kind}, piece)...)
 		if err != nil {
@@ -116,6 +189,9 @@ func (tx *Tx) DropJobs(ctx context.Context, kind string, ids []string) error {
 // FinishJob deletes a job as it was read, and reports whether it was there: one of
 // its name that was started after it was taken back has another due time, and stays.
 func (tx *Tx) FinishJob(ctx context.Context, j Job) (bool, error) {
+	if err := tx.storeJobs(ctx); err != nil {
+		return false, err
+	}
 	n, err := tx.Affected(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2 AND due = $3`, j.Kind, j.ID, millis(j.Due))
 	if err != nil {
 		return false, fmt.Errorf("finish job %s %s: %w", j.Kind, j.ID, err)
@@ -127,6 +203,9 @@ func (tx *Tx) FinishJob(ctx context.Context, j Job) (bool, error) {
 // transaction fails as [Late]: here or, where statements are pipelined, at the next query
 // or the commit.
 func (tx *Tx) ExpectJob(ctx context.Context, j Job) error {
+	if err := tx.storeJobs(ctx); err != nil {
+		return err
+	}
 	taken := lateError{fmt.Errorf("job %s %s was taken back", j.Kind, j.ID)}
 	if err := tx.Expect(ctx, 1, taken, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2 AND due = $3`, j.Kind, j.ID, millis(j.Due)); err != nil {
 		return fmt.Errorf("finish job: %w", err)
@@ -137,6 +216,9 @@ func (tx *Tx) ExpectJob(ctx context.Context, j Job) error {
 // ClaimJob marks a waiting job, as it was read, as running, and reports whether it
 // was waiting.
 func (tx *Tx) ClaimJob(ctx context.Context, j Job) (bool, error) {
+	if err := tx.storeJobs(ctx); err != nil {
+		return false, err
+	}
 	n, err := tx.Affected(ctx, `UPDATE tutti_job SET state = 'running' WHERE kind = $1 AND id = $2 AND due = $3 AND state = 'waiting'`,
 		j.Kind, j.ID, millis(j.Due))
 	if err != nil {
@@ -148,6 +230,9 @@ func (tx *Tx) ClaimJob(ctx context.Context, j Job) (bool, error) {
 // RetryJob stores an attempt that failed: the job is due again later, or never if
 // due is zero; it is then dead, and waits for a person.
 func (tx *Tx) RetryJob(ctx context.Context, j Job, due time.Time, cause error) error {
+	if err := tx.storeJobs(ctx); err != nil {
+		return err
+	}
 	state := jobWaiting
 	if due.IsZero() {
 		state, due = jobDead, tx.now
@@ -195,6 +280,9 @@ func (s *Store) Jobs(ctx context.Context, limit int) ([]Job, error) {
 // ReviveJob makes a dead job due now, on this instance, with all its attempts before
 // it. It reports whether there was one.
 func (tx *Tx) ReviveJob(ctx context.Context, kind, id string) (bool, error) {
+	if err := tx.storeJobs(ctx); err != nil {
+		return false, err
+	}
 	if tx.s.lane == nil {
 		return false, fmt.Errorf("revive job %s %s: no lane is held", kind, id)
 	}

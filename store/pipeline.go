@@ -31,8 +31,8 @@ type pipeline struct {
 // statement is one that is queued.
 type statement struct {
 	text      string
-	done      func(rows int64) // told how many rows it changed
-	otherwise error            // if it does not change as many rows as it has to
+	done      func(*pgconn.Result)
+	otherwise error // if it does not change as many rows as it has to
 }
 
 const (
@@ -156,7 +156,7 @@ func (p *postgres) flush() (last *pgconn.Result, err error) {
 		}
 		last = r
 		if done := p.queued[n].done; done != nil {
-			done(r.CommandTag.RowsAffected())
+			done(r)
 		}
 		n++
 	}
@@ -188,10 +188,13 @@ func (p *postgres) flush() (last *pgconn.Result, err error) {
 	return nil, err
 }
 
-// queue runs a statement some time before the next result or the commit. done is
-// told how many rows it changed, if it is not nil.
-func (p *postgres) queue(_ context.Context, query string, args []any, done func(int64)) error {
-	if err := p.add(query, args, statement{done: done}); err != nil {
+// queue runs a statement some time before the next result or the commit.
+func (p *postgres) queue(_ context.Context, query string, args []any) error {
+	return p.later(query, args, statement{})
+}
+
+func (p *postgres) later(query string, args []any, s statement) error {
+	if err := p.add(query, args, s); err != nil {
 		return err
 	}
 	if len(p.queued) < mostQueued && p.size < sizeQueued {

@@ -163,11 +163,8 @@ func (s *sqlite) failure() error { return s.failed }
 func (*sqlite) booking()         {}
 func (*sqlite) inDoubt() bool    { return false }
 
-func (s *sqlite) queue(ctx context.Context, query string, args []any, done func(int64)) error {
-	n, err := s.exec(ctx, query, args)
-	if err == nil && done != nil {
-		done(n)
-	}
+func (s *sqlite) queue(ctx context.Context, query string, args []any) error {
+	_, err := s.exec(ctx, query, args)
 	return err
 }
 

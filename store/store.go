@@ -255,9 +255,12 @@ type backend interface {
 	release(ctx context.Context, confirm bool) error
 	undo(ctx context.Context) error
 	// exec returns how many rows were changed; queue may run the statement later,
-	// together with the next ones. done is told the number then, if it is not nil.
+	// together with the next ones.
 	exec(ctx context.Context, query string, args []any) (int64, error)
-	queue(ctx context.Context, query string, args []any, done func(rows int64)) error
+	queue(ctx context.Context, query string, args []any) error
+	// insertJobs stores jobs of a lane, unless they are there. It may be queued, too:
+	// which of them are known is said at the commit.
+	insertJobs(ctx context.Context, lane int64, jobs []*jobChange) error
 	// expect is queue for a statement without which nothing may be committed unless
 	// it changes n rows: the transaction then fails with otherwise.
 	expect(ctx context.Context, query string, args []any, n int, otherwise error) error

@@ -70,7 +70,7 @@ func nothing(*store.Tx) {}
 func TestConformance(t *testing.T) {
 	for kind, dsn := range databases {
 		for name, test := range map[string]func(*testing.T, string){
-			"positions fence": testFence, "outbox": testOutbox, "lanes": testLanes, "savepoints": testSavepoints, "jobs": testJobs,
+			"positions fence": testFence, "outbox": testOutbox, "lanes": testLanes, "savepoints": testSavepoints, "jobs": testJobs, "jobs apart": testJobsApart,
 			"parked": testParked, "migrations": testMigrations, "identity": testIdentity, "foreign": testForeign, "limits": testLimits,
 			"failures swallowed": testSwallowed, "pages": testPages, "gaps": testGaps, "constraints deferred": testDeferred, "parts": testApart,
 		} {
@@ -477,6 +477,47 @@ func testJobs(t *testing.T, dsn string) {
 		}
 		return err
 	})
+}
+
+// testJobsApart has jobs stored in a savepoint that is undone, also those that were added
+// before it.
+func testJobsApart(t *testing.T, dsn string) {
+	s := open(t, dsn, config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	add := func(tx *store.Tx, id string) {
+		t.Helper()
+		if err := tx.AddJob(t.Context(), store.Job{Kind: "k", ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := commit(t, s, store.Books{}, func(tx *store.Tx) { add(tx, "old") }); err != nil {
+		t.Fatal(err)
+	}
+	failed := errors.New("failed")
+	done, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+		add(tx, "before")
+		err, broken := tx.Savepoint(t.Context(), func() error {
+			add(tx, "undone")
+			if there, err := tx.RemoveJob(t.Context(), "k", "before"); !there || err != nil {
+				t.Errorf("RemoveJob() = %v, %v, want it there", there, err)
+			}
+			return failed
+		})
+		if !errors.Is(err, failed) || broken != nil {
+			t.Errorf("Savepoint() = %v, %v, want it failed", err, broken)
+		}
+		add(tx, "old")
+		add(tx, "after")
+	})
+	if err != nil || len(done.Jobs) != 2 || done.Jobs[0].ID != "before" || done.Jobs[1].ID != "after" {
+		t.Errorf("jobs after the commit are %+v, %v, want before and after: nobody has old twice", done.Jobs, err)
+	}
+	all, err := s.Jobs(t.Context(), 10)
+	if err != nil || len(all) != 3 {
+		t.Errorf("Jobs() = %+v, %v, want old, before and after", all, err)
+	}
 }
 
 func testParked(t *testing.T, dsn string) {

@@ -22,10 +22,11 @@ type Tx struct {
 	cause event.Cause
 	scope int // counts the messages and requests handled in this transaction
 
-	out  []pending
-	jobs []*jobChange // what is added is handed to workers after the commit
-	then []func()     // to be called after the commit
-	done bool
+	out    []pending
+	jobs   []*jobChange // what is added is handed to workers after the commit
+	stored int          // so many of jobs
+	then   []func()     // to be called after the commit
+	done   bool
 }
 
 // pending is an appended message that the commit completes.
@@ -121,7 +122,7 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return tx.s.db.queue(ctx, query, args, nil)
+	return tx.s.db.queue(ctx, query, args)
 }
 
 // Affected runs a statement and returns how many rows it changed.
@@ -196,18 +197,22 @@ func (tx *Tx) Apart(ctx context.Context, fn func() error) (err error, broken err
 }
 
 func (tx *Tx) apart(ctx context.Context, fn func() error, confirm bool) (err error, broken error) {
-	out, jobs, then := len(tx.out), len(tx.jobs), len(tx.then)
+	out, jobs, stored, then := len(tx.out), len(tx.jobs), tx.stored, len(tx.then)
 	if err := tx.s.db.savepoint(ctx); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
-	if err = fn(); err == nil {
+	err = fn()
+	if err == nil && confirm {
+		err = tx.storeJobs(context.WithoutCancel(ctx))
+	}
+	if err == nil {
 		err = tx.s.db.release(context.WithoutCancel(ctx), confirm)
 	}
 	if err == nil {
 		return nil, nil
 	}
 	clear(tx.out[out:]) // its memory is used again
-	tx.out, tx.jobs, tx.then = tx.out[:out], tx.jobs[:jobs], tx.then[:then]
+	tx.out, tx.jobs, tx.stored, tx.then = tx.out[:out], tx.jobs[:jobs], stored, tx.then[:then]
 	if back := tx.s.db.undo(context.WithoutCancel(ctx)); back != nil {
 		return err, fmt.Errorf("roll back to savepoint: %w", back)
 	}
@@ -294,8 +299,13 @@ func (tx *Tx) Commit(ctx context.Context, b Books) (Committed, error) {
 	if tx.done {
 		return Committed{}, errors.New("commit: the transaction has ended")
 	}
+	err := tx.storeJobs(ctx)
 	tx.s.db.booking()
-	c, keep, err := tx.write(ctx, b)
+	var c Committed
+	var keep func()
+	if err == nil {
+		c, keep, err = tx.write(ctx, b)
+	}
 	if err != nil {
 		tx.Rollback()
 		return Committed{}, err
