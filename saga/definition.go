@@ -248,8 +248,9 @@ func CancelledBy[S any, T event.Typed](fn func(*S, event.Message[T]) string) *No
 	return &Node[S]{&node{kind: cancel, replies: []*reply{understand(refused, fn)}}}
 }
 
-// OnFailure is called once when the process fails or is cancelled, before anything is
-// undone: so that undos can tell why.
+// OnFailure is called when the process fails or is cancelled, before anything is undone:
+// so that undos can tell why. It is called once for the state, and once for each step in an
+// iteration of a loop, which is undone with the state that it left.
 func OnFailure[S any](fn func(s *S, reason string)) *Node[S] {
 	return &Node[S]{&node{kind: failure, failing: func(state any, reason string) { fn(state.(*S), reason) }}}
 }

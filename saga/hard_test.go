@@ -383,6 +383,23 @@ func (w *theatre) verify(sagas int) {
 	}
 }
 
+// TestFailureInLoop has the undos of each iteration tell why.
+func TestFailureInLoop(t *testing.T) {
+	def := saga.Define("tells", 1, starts(), saga.OnFailure(func(s *story, reason string) { s.N += 10 * len(reason) }),
+		saga.While("twice", 2, func(s *story) bool { return s.N < 2 },
+			saga.Step("count", saga.Send(func(s *story) ended { s.N++; return ended{s.ID, "counting"} })).NothingToUndo(),
+			work[a]()),
+		work[b]())
+	play(t, func(w *theatre) {
+		w.hands.will("do-b t", "wont")
+		w.Publish(begin{ID: "t"})
+		w.Sleep(time.Minute)
+		w.expect("t", saga.Compensated, "b: no b")
+		got := strings.Join(w.Query("hands", `SELECT n FROM refused WHERE id = 't' AND kind = 'a' ORDER BY n`), " ")
+		w.want("undone", got, "71 72")
+	}, def)
+}
+
 func TestSkipInLoop(t *testing.T) {
 	def := saga.Define("skips", 1, starts(),
 		saga.While("twice", 2, func(s *story) bool { return s.N < 2 },

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/tutti-go/tutti/internal/fastjson"
@@ -14,7 +15,7 @@ func (r run) turnBack() {
 	}
 	r.Back, r.Signals = true, nil
 	if r.plan.failing != nil {
-		r.plan.failing(r.State, r.reason)
+		r.tellWhy()
 	}
 	for i := range r.Marks {
 		switch m := &r.Marks[i]; {
@@ -25,6 +26,21 @@ func (r run) turnBack() {
 		}
 	}
 	r.note(line{Did: "compensating", Note: r.reason})
+}
+
+// tellWhy has OnFailure change the state, also that of each iteration of a loop that will
+// be undone.
+func (r run) tellWhy() {
+	r.plan.failing(r.State, r.reason)
+	for i := range r.Marks {
+		m := &r.Marks[i]
+		state := r.plan.newState()
+		if m.State == nil || fastjson.Unmarshal(m.State, state) != nil { // askBack says what is wrong with it
+			continue
+		}
+		r.plan.failing(state, r.reason)
+		m.State, _ = json.Marshal(state) // the document, which has it, is encoded with its errors
+	}
 }
 
 // backward undoes a part of the plan, in reverse.

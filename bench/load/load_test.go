@@ -27,6 +27,22 @@ func TestClosedLoop(t *testing.T) {
 	})
 }
 
+// Orders that end in waves have the rate of the waves, wherever the measured time ends.
+func TestWaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const every = 300 * time.Millisecond
+		begin := time.Now()
+		wave := func(ctx context.Context, _ string) error { return sleep(ctx, every-time.Since(begin)%every) }
+		for _, d := range []time.Duration{1000 * time.Millisecond, 1150 * time.Millisecond, 1250 * time.Millisecond} {
+			begin = time.Now()
+			r, err := Plan{InFlight: 30, Warm: time.Second, For: d}.Run(t.Context(), wave)
+			if err != nil || r.PerSecond < 99 || r.PerSecond > 101 {
+				t.Errorf("30 orders each 300 ms, for %v: %+v, %v, want 100 a second", d, r, err)
+			}
+		}
+	})
+}
+
 // The third second's orders wait for a stall to end: an open loop has to show that.
 func TestOpenLoopCountsFromTheSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -87,6 +87,7 @@ type runner struct {
 	failed int
 	first  error
 
+	began, ended  time.Time // when the last order before the measured time ended, and the last one within it
 	before, after usage
 }
 
@@ -135,6 +136,7 @@ func (r *runner) closed() {
 	for range r.plan.InFlight {
 		all.Go(func() {
 			var took []time.Duration
+			var began, ended time.Time
 			for r.phase.Load() != ending && r.ctx.Err() == nil {
 				begin := time.Now()
 				if err := r.order(r.ctx, r.id()); err != nil {
@@ -142,16 +144,27 @@ func (r *runner) closed() {
 					_ = sleep(r.ctx, 10*time.Millisecond) // a system in trouble is not to be hammered
 					continue
 				}
-				if r.phase.Load() == measuring {
-					took = append(took, time.Since(begin))
+				switch now := time.Now(); r.phase.Load() {
+				case warming:
+					began = now
+				case measuring:
+					took, ended = append(took, now.Sub(begin)), now
 				}
 			}
 			r.mu.Lock()
 			r.took = append(r.took, took...)
+			r.began, r.ended = later(r.began, began), later(r.ended, ended)
 			r.mu.Unlock()
 		})
 	}
 	all.Wait()
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 const mostUnderWay = 50_000 // orders of an open loop; beyond that, the system is lost
