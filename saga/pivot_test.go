@@ -90,6 +90,36 @@ func TestRetryOfWaitBesidePivot(t *testing.T) {
 	}, def)
 }
 
+// TestRetryOfDecisionBesidePivot has a decision that nobody made in time be asked for again.
+func TestRetryOfDecisionBesidePivot(t *testing.T) {
+	def := saga.Define("beside", 1, starts(), saga.Parallel("both",
+		saga.Decide("approval", saga.Accept("yes", func(s *story, _ saga.Decision) { s.tell("yes") })).Within(time.Minute),
+		work[a]().Pivot()), tells())
+	play(t, func(w *theatre) {
+		decide := func() error {
+			return w.order(func(ctx context.Context, tx *store.Tx) error {
+				return w.engine.Decide(ctx, tx, saga.Action{Saga: "beside", ID: "p", By: "ann"}, "", "yes")
+			})
+		}
+		w.Publish(begin{ID: "p"})
+		w.Sleep(10 * time.Minute)
+		w.expect("p", saga.Stuck, "approval: nothing within 1m0s")
+		if err := decide(); err == nil {
+			t.Error("it is decided, although the time is over")
+		}
+		if err := w.retry("p"); err != nil {
+			t.Fatal(err)
+		}
+		w.Sleep(10 * time.Second)
+		w.expect("p", saga.Deciding, "approval: nothing within 1m0s")
+		if err := decide(); err != nil {
+			t.Fatal(err)
+		}
+		w.Quiet()
+		w.expect("p", saga.Completed, "")
+	}, def)
+}
+
 func (w *theatre) retry(id string) error {
 	return w.order(func(ctx context.Context, tx *store.Tx) error {
 		return w.engine.Retry(ctx, tx, saga.Action{Saga: "beside", ID: id}, "")
