@@ -400,6 +400,40 @@ func TestFailureInLoop(t *testing.T) {
 	}, def)
 }
 
+// ratio is a state that is no JSON once N is 1.
+type ratio struct {
+	ID string
+	N  int
+	F  float64
+}
+
+func ratioWork[M mark](name string) *saga.Node[ratio] {
+	return saga.Step(name,
+		saga.Send(func(s *ratio) do[M] { return do[M]{s.ID, fmt.Sprint(s.N)} }),
+		saga.Done(func(*ratio, event.Message[did[M]]) {}),
+		saga.Failed(func(_ *ratio, m event.Message[wont[M]]) string { return m.Body.Why }),
+		saga.Undo(func(s *ratio) undo[M] { return undo[M]{s.ID, fmt.Sprint(s.N)} }, saga.Done(func(*ratio, event.Message[gone[M]]) {})))
+}
+
+// TestFailureInLoopIsNoJSON has an iteration whose state cannot be stored once it is told
+// why: it is undone with the state that it had.
+func TestFailureInLoopIsNoJSON(t *testing.T) {
+	def := saga.Define("ratio", 1, saga.StartedBy(func(s *ratio, m event.Message[begin]) { s.ID = m.Key }),
+		saga.OnFailure(func(s *ratio, _ string) { s.F = 1 / float64(s.N-1) }),
+		saga.While("twice", 2, func(s *ratio) bool { return s.N < 2 },
+			saga.Step("count", saga.Send(func(s *ratio) ended { s.N++; return ended{s.ID, "counting"} })).NothingToUndo(),
+			ratioWork[a]("a")),
+		ratioWork[b]("b"))
+	play(t, func(w *theatre) {
+		w.hands.will("do-b t", "wont")
+		w.Publish(begin{ID: "t"})
+		w.Sleep(time.Minute)
+		w.expect("t", saga.Compensated, "b: no b")
+		got := strings.Join(w.Query("hands", `SELECT n FROM refused WHERE id = 't' AND kind = 'a' ORDER BY n`), " ")
+		w.want("undone", got, "1 2")
+	}, def)
+}
+
 func TestSkipInLoop(t *testing.T) {
 	def := saga.Define("skips", 1, starts(),
 		saga.While("twice", 2, func(s *story) bool { return s.N < 2 },

@@ -200,7 +200,7 @@ func (sel selection) statement() *statement {
 		s.order = " ORDER BY since, n"
 		// The second term is that of the index, by which alone it is found to serve.
 		s.bounds = append(s.bounds, "status = "+s.arg(sel.status), "status IN ('deciding', 'stuck')")
-		if sel.after.since > 0 {
+		if sel.after.n > 0 {
 			c := s.arg(sel.after.since)
 			s.bounds = append(s.bounds, "since >= "+c, "(since > "+c+" OR n > "+s.arg(sel.after.n)+")")
 		}

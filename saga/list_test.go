@@ -99,6 +99,15 @@ func listsOver(t *testing.T, database string) {
 	if got := longest.Instances; len(got) != 2 || got[0].ID != "b1" || got[1].ID != "A2" {
 		t.Errorf("those that are stuck are %+v, want b1, which has waited longer, and A2", got)
 	}
+	write(func(ctx context.Context, tx *store.Tx) error { // as an instance of the service before that column has them
+		return tx.Exec(ctx, `UPDATE saga_live SET since = 0 WHERE status = 'stuck'`)
+	})
+	get("/claim?status=stuck&limit=1", &longest)
+	first := longest.Instances[0].ID
+	get("/claim?status=stuck&limit=1&after="+url.QueryEscape(longest.Next), &longest)
+	if got := longest.Instances; len(got) != 1 || got[0].ID == first {
+		t.Errorf("after %s comes %+v, want the other one", first, got)
+	}
 	var defs admin.SagaDefinitions
 	get("", &defs)
 	if got := defs.Definitions[0].Counts; len(got) != 3 || got[0].Instances != 2 || got[1].Instances != 5 || got[2].Instances != 7 {

@@ -39,7 +39,9 @@ func (r run) tellWhy() {
 			continue
 		}
 		r.plan.failing(state, r.reason)
-		m.State, _ = json.Marshal(state) // the document, which has it, is encoded with its errors
+		if told, err := json.Marshal(state); err == nil { // otherwise it is undone without being told why
+			m.State = told
+		}
 	}
 }
 

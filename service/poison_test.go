@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
 )
@@ -86,6 +87,35 @@ func TestTransactionEnded(t *testing.T) {
 	}
 	produce(t, bus, madeTopic, made("late", 1))
 	only(t, s)
+}
+
+// TestFailureSurfacesLater: what a record writes fails, and its handler is not told of it
+// where statements are pipelined. It is parked, and the others are done.
+func TestFailureSurfacesLater(t *testing.T) {
+	for name, last := range map[string]bool{"in a query for the next": false, "as its job is added": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bus := cluster(t)
+			var c calls
+			s, _ := start(t, bus, "picky", t.TempDir(), service.Config{Attempts: 2, Backoff: quick.Backoff, MaxBackoff: quick.MaxBackoff}, func(s *service.Service) {
+				c.register(s)
+				poison(`CREATE TABLE once (id TEXT PRIMARY KEY); INSERT INTO once VALUES ('x')`, func(ctx context.Context, tx *store.Tx) error {
+					if err := tx.Exec(ctx, `INSERT INTO once VALUES ('x')`); err != nil || !last {
+						return err
+					}
+					return job.Start(ctx, tx, "1", check{"1"})
+				})(s)
+			})
+			records := []event.Record{made("good", 1), made("bad", 1), made("other", 1), made("late", 1)}
+			if last {
+				produce(t, bus, madeTopic, records[:2]...)
+				eventually(t, s, "the bad one is parked", func() bool { return len(parked(t, s, store.Selection{})) == 1 })
+				records = records[2:]
+			}
+			produce(t, bus, madeTopic, records...)
+			only(t, s)
+		})
+	}
 }
 
 // TestDeferredConstraint: what a record writes does not meet a constraint that is

@@ -78,10 +78,10 @@ func (tx *Tx) storeJobs(ctx context.Context) error {
 		return nil
 	}
 	jobs := tx.jobs[tx.stored:]
-	tx.stored = len(tx.jobs)
 	if err := tx.s.db.insertJobs(ctx, tx.s.lane.Number, jobs); err != nil {
 		return fmt.Errorf("add %d jobs, the first %s %s: %w", len(jobs), jobs[0].Kind, jobs[0].ID, err)
 	}
+	tx.stored = len(tx.jobs)
 	return nil
 }
 
@@ -117,12 +117,14 @@ func (p *postgres) insertJobs(_ context.Context, lane int64, jobs []*jobChange) 
 			if name := [2]string{c.Kind, c.ID}; first[name] == nil {
 				first[name] = c
 			}
-			c.known = true
 		}
 		err := p.later(`INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
 			SELECT k, i, $1, d, s, 0, a, c, '' FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[]) AS v (k, i, d, s, a, c)
 			ON CONFLICT (kind, id) DO NOTHING RETURNING kind, id`, []any{lane, kinds, ids, dues, states, args, causes},
-			statement{done: func(r *pgconn.Result) {
+			statement{done: func(r *pgconn.Result) { // not called where the answer to a COMMIT is lost
+				for _, c := range piece {
+					c.known = true
+				}
 				for _, row := range r.Rows {
 					first[[2]string{string(row[0]), string(row[1])}].known = false
 				}

@@ -53,3 +53,26 @@ func TestJobsAndTheirSuccessors(t *testing.T) {
 		return nil
 	})
 }
+
+// TestJobNotStored has the database refuse a job, and whoever is told go on: nothing is
+// committed without it.
+func TestJobNotStored(t *testing.T) {
+	s := open(t, databases["sqlite"](t), config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	update(t, s, func(tx *store.Tx) error {
+		return tx.Exec(t.Context(), `CREATE TRIGGER no BEFORE INSERT ON tutti_job BEGIN SELECT RAISE(ABORT, 'no'); END`)
+	})
+	done, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+		if err := tx.AddJob(t.Context(), store.Job{Kind: "k", ID: "a"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.DropJobs(t.Context(), "other", []string{"x"}); err == nil {
+			t.Error("DropJobs() = nil, want the error of the job before")
+		}
+	})
+	if err == nil {
+		t.Errorf("Commit() = %+v, nil, want an error", done)
+	}
+}

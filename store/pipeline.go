@@ -46,13 +46,27 @@ type lateError struct{ error }
 
 func (e lateError) Unwrap() error { return e.error }
 
-// Late reports whether an error of Commit is the failure of a statement that was
-// written by [Tx.Exec] before, and has not surfaced there: it was pipelined, or a
-// constraint is deferred that it does not meet. From then on a savepoint fails if what
-// is in it does not meet such constraints.
+// Late reports whether an error is the failure of a statement that was written by
+// [Tx.Exec] before, and has not surfaced there: it was pipelined, or a constraint is
+// deferred that it does not meet. Once that has happened, a savepoint fails if what is in
+// it does not meet such constraints.
 func Late(err error) bool {
 	var late lateError
 	return errors.As(err, &late)
+}
+
+// late says of an error that it may be that of a statement before. What concerns all of
+// the transaction stays as it is.
+func late(err error) error {
+	for _, all := range []error{ErrConflict, ErrUnavailable, ErrFenced} {
+		if errors.Is(err, all) {
+			return err
+		}
+	}
+	if err == nil || Late(err) {
+		return err
+	}
+	return lateError{err}
 }
 
 const beginWrite = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE"
@@ -113,7 +127,7 @@ func (p *postgres) prepared(query string) (*pgconn.StatementDescription, error) 
 		return sd, nil
 	}
 	if _, err := p.flush(); err != nil {
-		return nil, err
+		return nil, late(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), roundTrip)
 	defer cancel()
@@ -174,7 +188,8 @@ func (p *postgres) flush() (last *pgconn.Result, err error) {
 	}
 	atCommit := s.text == "COMMIT" && errors.As(err, new(*pgconn.PgError))
 	p.checks = p.checks || atCommit
-	late := p.books >= 0 && (n < p.books || atCommit)
+	other := p.books < 0 && n < len(p.queued)-1 // than the one whose result is asked for
+	before := other || p.books >= 0 && (n < p.books || atCommit)
 	p.older = n < p.since
 	p.reset()
 	var e *pgconn.PgError
@@ -182,8 +197,8 @@ func (p *postgres) flush() (last *pgconn.Result, err error) {
 		p.failed = s.otherwise
 		return nil, p.failed
 	}
-	if err = p.fail(err, s.text); late {
-		err = lateError{err}
+	if err = p.fail(err, s.text); before {
+		err = late(err)
 	}
 	return nil, err
 }

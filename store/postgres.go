@@ -184,13 +184,15 @@ func (p *postgres) connect(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	lenient(conn.TypeMap())
-	if _, err := conn.Exec(ctx, fastCompression, pgx.QueryExecModeExec); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
+	_, err = conn.Exec(ctx, fastCompression, pgx.QueryExecModeExec)
 	for lane := range p.grips { // if another has it by now, the next commit says so
-		if _, err := conn.Exec(ctx, gripText, pgx.QueryExecModeExec, p.gripName(lane)); err != nil {
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		if err == nil {
+			_, err = conn.Exec(ctx, gripText, pgx.QueryExecModeExec, p.gripName(lane))
 		}
+	}
+	if err != nil {
+		_ = conn.Close(ctx) // it is of no use
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	p.conn, p.stmts = conn, map[string]*pgconn.StatementDescription{}
 	p.plans, p.planned = time.Second, time.Now().Add(time.Second)

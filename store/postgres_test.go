@@ -227,6 +227,56 @@ func TestPlansAreMadeAnew(t *testing.T) {
 	}
 }
 
+// TestJobInDoubt loses the answer to the COMMIT of a job: it is stored as running, so
+// somebody has to run it.
+func TestJobInDoubt(t *testing.T) {
+	c, dsn := newCutter(t, tuttitest.Postgres(t))
+	s := open(t, dsn, config())
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"a", "b"} {
+		c.answer.Store(id == "b")
+		done, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+			if err := errors.Join(tx.AddJob(t.Context(), store.Job{Kind: "k", ID: id}), tx.Append(message("a"))); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err != nil || len(done.Jobs) != 1 {
+			t.Errorf("Commit() of job %s = %+v, %v, want it", id, done.Jobs, err)
+		}
+	}
+}
+
+// TestLateBesideJobs has a statement fail that is sent because a job is to be stored.
+func TestLateBesideJobs(t *testing.T) {
+	for name, size := range map[string]int{"first job of the connection": 0, "large job": 2 << 20} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, tuttitest.Postgres(t), config())
+			if _, _, err := s.TakeLane(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			const insert = `INSERT INTO n (v) VALUES ($1)`
+			update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `CREATE TABLE n (v INTEGER PRIMARY KEY)`) })
+			update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), insert, 1) })
+			if size > 0 {
+				update(t, s, func(tx *store.Tx) error { return tx.AddJob(t.Context(), store.Job{Kind: "k", ID: "0"}) })
+			}
+			_, err := commit(t, s, store.Books{}, func(tx *store.Tx) {
+				err, broken := tx.Apart(t.Context(), func() error {
+					return errors.Join(tx.Exec(t.Context(), insert, 1), tx.AddJob(t.Context(), store.Job{Kind: "k", ID: "1", Args: make([]byte, size)}))
+				})
+				if err != nil || broken != nil {
+					t.Fatal(err, broken)
+				}
+			})
+			if !store.Late(err) {
+				t.Errorf("Commit() = %v, want it late", err)
+			}
+		})
+	}
+}
+
 // TestFastCompression has large values compressed by what costs least, unless somebody
 // has chosen otherwise.
 func TestFastCompression(t *testing.T) {

@@ -510,6 +510,9 @@ func testJobsApart(t *testing.T, dsn string) {
 		}
 		add(tx, "old")
 		add(tx, "after")
+		if j, err := tx.JobAt(t.Context(), "k", "after"); err != nil || j.ID != "after" {
+			t.Errorf("JobAt() = %+v, %v, want the job that this transaction has added", j, err)
+		}
 	})
 	if err != nil || len(done.Jobs) != 2 || done.Jobs[0].ID != "before" || done.Jobs[1].ID != "after" {
 		t.Errorf("jobs after the commit are %+v, %v, want before and after: nobody has old twice", done.Jobs, err)

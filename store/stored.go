@@ -65,6 +65,9 @@ func (s *Store) BrowseJobs(ctx context.Context, sel JobSelection, after *StoredJ
 
 // JobAt returns a job as this transaction sees it, and [ErrNoRows] if there is none.
 func (tx *Tx) JobAt(ctx context.Context, kind, id string) (StoredJob, error) {
+	if err := tx.storeJobs(ctx); err != nil {
+		return StoredJob{}, err
+	}
 	rows, err := tx.Query(ctx, `SELECT `+storedJobColumns+` FROM tutti_job WHERE kind = $1 AND id = $2`, kind, id)
 	if err != nil {
 		return StoredJob{}, err

@@ -299,7 +299,7 @@ func (tx *Tx) Commit(ctx context.Context, b Books) (Committed, error) {
 	if tx.done {
 		return Committed{}, errors.New("commit: the transaction has ended")
 	}
-	err := tx.storeJobs(ctx)
+	err := late(tx.storeJobs(ctx)) // or what handlers have queued before
 	tx.s.db.booking()
 	var c Committed
 	var keep func()

@@ -43,6 +43,22 @@ func TestWaves(t *testing.T) {
 	})
 }
 
+// A system that stops before the measured time is over is not as fast as it was before.
+func TestStallAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		r, err := Plan{InFlight: 1, Warm: time.Second, For: 10 * time.Second}.Run(t.Context(), func(ctx context.Context, _ string) error {
+			if time.Since(begin) > 2*time.Second {
+				return sleep(ctx, 20*time.Second)
+			}
+			return sleep(ctx, 10*time.Millisecond)
+		})
+		if err != nil || r.PerSecond > 11 {
+			t.Errorf("100 orders in 10 s: %+v, %v", r, err)
+		}
+	})
+}
+
 // The third second's orders wait for a stall to end: an open loop has to show that.
 func TestOpenLoopCountsFromTheSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

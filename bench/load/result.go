@@ -45,7 +45,11 @@ func (r *runner) result() (Result, error) {
 	seconds := r.after.at.Sub(r.before.at).Seconds()
 	perSecond := float64(len(r.took)) / seconds
 	if r.plan.Rate == 0 && !r.began.IsZero() { // thousands may end together: whether another such wave is in the time is chance
-		perSecond = float64(len(r.took)) / r.ended.Sub(r.began).Seconds()
+		ended := r.ended
+		if r.after.at.Sub(ended) > r.took[len(r.took)-1] { // longer than any order took: that is a stall
+			ended = r.after.at
+		}
+		perSecond = float64(len(r.took)) / ended.Sub(r.began).Seconds()
 	}
 	return Result{
 		InFlight: r.plan.InFlight, Rate: r.plan.Rate, Seconds: seconds,
