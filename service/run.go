@@ -209,7 +209,11 @@ func (r *running) run(ctx context.Context) error {
 		start(func() error { return r.read(reading) })
 	}
 	start(func() error { return r.watchTopics(reading) })
-	start(func() error { return r.adopt(reading) })
+	adopting := make(chan struct{})
+	start(func() error {
+		defer close(adopting)
+		return r.adopt(reading)
+	})
 	reporting, stopReporting := context.WithCancel(sending)
 	defer stopReporting()
 	reported := make(chan struct{})
@@ -240,6 +244,7 @@ func (r *running) run(ctx context.Context) error {
 		err = r.drain(looping, func() {
 			stopReporting()
 			<-reported
+			<-adopting
 		})
 	}
 	stopReading()
@@ -251,9 +256,9 @@ func (r *running) run(ctx context.Context) error {
 	return err
 }
 
-// drain finishes what is under way, for at most Config.Drain. stopReporting is called
-// before it reports for the last time.
-func (r *running) drain(looping <-chan error, stopReporting func()) error {
+// drain finishes what is under way, for at most Config.Drain. alone has ended what runs
+// beside it when it reports for the last time, and gives its lane up.
+func (r *running) drain(looping <-chan error, alone func()) error {
 	l := r.s.loop
 	l.workers.close()
 	timeout, cancel := context.WithTimeout(r.hard, r.s.cfg.Drain)
@@ -274,7 +279,7 @@ func (r *running) drain(looping <-chan error, stopReporting func()) error {
 		return context.Cause(r.hard)
 	}
 	err := r.db.Sweep(r.hard, l.relay.landed()) // Kafka may have used the time up; the database needs none of it
-	stopReporting()
+	alone()
 	r.commit(timeout)
 	err = errors.Join(err, r.db.ReleaseLane(r.hard))
 	if r.hard.Err() != nil { // it was to die on the spot
