@@ -85,6 +85,15 @@ func (tx *Tx) storeJobs(ctx context.Context) error {
 	return nil
 }
 
+// changeJob runs a statement on jobs, those that were added included, and returns how many
+// it has changed.
+func (tx *Tx) changeJob(ctx context.Context, query string, args ...any) (int64, error) {
+	if err := tx.storeJobs(ctx); err != nil {
+		return 0, err
+	}
+	return tx.Affected(ctx, query, args...)
+}
+
 func (s *sqlite) insertJobs(ctx context.Context, lane int64, jobs []*jobChange) error {
 	for _, c := range jobs {
 		n, err := s.exec(ctx, `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
@@ -159,10 +168,7 @@ func added(changes []*jobChange) []Job {
 
 // RemoveJob takes a job back, and reports whether it was there.
 func (tx *Tx) RemoveJob(ctx context.Context, kind, id string) (bool, error) {
-	if err := tx.storeJobs(ctx); err != nil {
-		return false, err
-	}
-	n, err := tx.Affected(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2`, kind, id)
+	n, err := tx.changeJob(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2`, kind, id)
 	if err != nil {
 		return false, fmt.Errorf("remove job %s %s: %w", kind, id, err)
 	}
@@ -191,10 +197,7 @@ func (tx *Tx) DropJobs(ctx context.Context, kind string, ids []string) error {
 // FinishJob deletes a job as it was read, and reports whether it was there: one of
 // its name that was started after it was taken back has another due time, and stays.
 func (tx *Tx) FinishJob(ctx context.Context, j Job) (bool, error) {
-	if err := tx.storeJobs(ctx); err != nil {
-		return false, err
-	}
-	n, err := tx.Affected(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2 AND due = $3`, j.Kind, j.ID, millis(j.Due))
+	n, err := tx.changeJob(ctx, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2 AND due = $3`, j.Kind, j.ID, millis(j.Due))
 	if err != nil {
 		return false, fmt.Errorf("finish job %s %s: %w", j.Kind, j.ID, err)
 	}
@@ -218,10 +221,7 @@ func (tx *Tx) ExpectJob(ctx context.Context, j Job) error {
 // ClaimJob marks a waiting job, as it was read, as running, and reports whether it
 // was waiting.
 func (tx *Tx) ClaimJob(ctx context.Context, j Job) (bool, error) {
-	if err := tx.storeJobs(ctx); err != nil {
-		return false, err
-	}
-	n, err := tx.Affected(ctx, `UPDATE tutti_job SET state = 'running' WHERE kind = $1 AND id = $2 AND due = $3 AND state = 'waiting'`,
+	n, err := tx.changeJob(ctx, `UPDATE tutti_job SET state = 'running' WHERE kind = $1 AND id = $2 AND due = $3 AND state = 'waiting'`,
 		j.Kind, j.ID, millis(j.Due))
 	if err != nil {
 		return false, fmt.Errorf("claim job %s %s: %w", j.Kind, j.ID, err)
@@ -282,13 +282,10 @@ func (s *Store) Jobs(ctx context.Context, limit int) ([]Job, error) {
 // ReviveJob makes a dead job due now, on this instance, with all its attempts before
 // it. It reports whether there was one.
 func (tx *Tx) ReviveJob(ctx context.Context, kind, id string) (bool, error) {
-	if err := tx.storeJobs(ctx); err != nil {
-		return false, err
-	}
 	if tx.s.lane == nil {
 		return false, fmt.Errorf("revive job %s %s: no lane is held", kind, id)
 	}
-	n, err := tx.Affected(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0, lane = $2 WHERE kind = $3 AND id = $4 AND state = 'dead'`,
+	n, err := tx.changeJob(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0, lane = $2 WHERE kind = $3 AND id = $4 AND state = 'dead'`,
 		millis(tx.now), tx.s.lane.Number, kind, id)
 	if err != nil {
 		return false, fmt.Errorf("revive job %s %s: %w", kind, id, err)

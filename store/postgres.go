@@ -169,7 +169,7 @@ func (p *postgres) openReaders(ctx context.Context, dsn string, most int) error 
 }
 
 // fastCompression has large values compressed by lz4, where the server can: the outbox
-// of a batch takes a seventh of the time of pglz. It changes nothing where somebody has
+// of a batch takes an eighth of the time of pglz. It changes nothing where somebody has
 // chosen for the database, the user or the URL.
 const fastCompression = `SELECT set_config(name, 'lz4', false) FROM pg_settings
 	WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)`

@@ -94,7 +94,7 @@ func (rt routes) receive(w http.ResponseWriter, r *http.Request) error {
 	case !validID(sku):
 		return problem.BadRequest("SKU %q: %s", clip(sku), idRule)
 	case key == "":
-		return problem.BadRequest("header Idempotency-Key is missing")
+		return problem.BadRequest("header Idempotency-Key is missing: choose a value for each request, and send the same again if you repeat it")
 	case !validID(key):
 		return problem.BadRequest("Idempotency-Key %q: %s", clip(key), idRule)
 	}

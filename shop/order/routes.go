@@ -69,7 +69,7 @@ func (rt routes) place(w http.ResponseWriter, r *http.Request) error {
 func idempotencyKey(r *http.Request) (string, error) {
 	key := r.Header.Get("Idempotency-Key")
 	if key == "" {
-		return "", problem.BadRequest("header Idempotency-Key is missing")
+		return "", problem.BadRequest("header Idempotency-Key is missing: choose a value for each request, and send the same again if you repeat it")
 	}
 	if !validID(key) {
 		return "", problem.BadRequest("Idempotency-Key %q: %s", clip(key), idRule)
