@@ -35,7 +35,7 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(body)) // it is slower, and knows where it goes wrong
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return problem.BadRequest("%s", misread(err, body))
+		return problem.BadRequest("%s", misread(err, body, reflect.TypeOf(v)))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return problem.BadRequest("body has more than one JSON value: something follows the first, at byte %d", dec.InputOffset())
@@ -45,7 +45,7 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 
 // misread says what is wrong with a body. The decoder's own words name types of the
 // program, which are none of the caller's business.
-func misread(err error, body []byte) string {
+func misread(err error, body []byte, into reflect.Type) string {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
@@ -59,9 +59,31 @@ func misread(err error, body []byte) string {
 		return fmt.Sprintf("%s is %s, want %s, at byte %d", pathTo(body, kind.Offset), found(kind.Value), wanted(kind.Type), kind.Offset)
 	}
 	if name, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
-		return fmt.Sprintf("body has a field %s, which is none that is known here", name)
+		return fmt.Sprintf("body has a field %s, which is none that is known here: want %s", name, strings.Join(fields(into, "", 3), ", "))
 	}
 	return "body cannot be read: " + strings.TrimPrefix(err.Error(), "json: ")
+}
+
+// fields are the members that a document may have, as "address.city" and "lines[].sku".
+func fields(t reflect.Type, path string, depth int) (names []string) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		if t.Kind() == reflect.Slice && path != "" {
+			path += "[]"
+		}
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.Struct && depth > 0 {
+		for _, f := range reflect.VisibleFields(t) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if f.IsExported() && name != "" && name != "-" {
+				names = append(names, fields(f.Type, strings.TrimPrefix(path+"."+name, "."), depth-1)...)
+			}
+		}
+	}
+	if names == nil && path != "" {
+		names = []string{path}
+	}
+	return names
 }
 
 // found is what the document has, as the decoder calls it: "string", "number 1.5".

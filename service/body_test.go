@@ -43,7 +43,7 @@ func TestReadJSON(t *testing.T) {
 		{"under no name", `{"numbers":{"":["1"]}}`, "numbers.[0] is a string, want a whole number"},
 		{"array for all", ` [1]`, "body is an array, want an object"},
 		{"string for all", `"x"`, "body is a string, want an object"},
-		{"unknown field", `{"name":"a","nmae":"b"}`, `body has a field "nmae", which is none that is known here`},
+		{"unknown field", `{"name":"a","nmae":"b"}`, `body has a field "nmae", which is none that is known here: want name, gift, small, lines[].sku, lines[].quantity, lines[].weight, numbers, to.city`},
 		{"syntax", `{"name":"a",}`, "body is no JSON: invalid character '}' looking for beginning of object key string, at byte 13"},
 		{"cut off", `{"name":"a"`, "body is no JSON: it ends too early, after 11 bytes"},
 		{"empty", ``, "body is empty, want JSON"},
