@@ -216,7 +216,7 @@ func TestStrays(t *testing.T) {
 		w.hands.will("do-b open", "silent")
 		w.Publish(begin{ID: "open"})
 		w.Publish(begin{ID: "late"})
-		w.Quiet()
+		w.Sleep(10 * time.Second) // not until quiet, which may wait for the minute that steps have
 		w.Publish(begin{ID: "open"})
 		w.Publish(did[a]{"open", "0"})
 		w.Publish(did[c]{"open", "0"}) // of no saga here

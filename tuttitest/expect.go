@@ -175,6 +175,8 @@ const soon = time.Minute
 // Quiet waits until nothing is in flight: faults of [World.Chaos] have ended, every
 // running service has handled all that is in the log, all that was committed is
 // sent, no job is running, and none, no timer and no retry is due within a minute.
+// It waits for a timer of a minute or not, as it may come; where one is running,
+// Sleep, or expect what is to be.
 func (w *World) Quiet() {
 	w.t.Helper()
 	w.chaos.Wait()
