@@ -24,6 +24,7 @@ type Case struct {
 	rate     float64
 	halfOf   string     // the rate is half of the highest of the cases whose names begin so
 	before   [][]string // what its program is told in runs before, which store what was there already
+	keeps    bool       // what is stored serves all turns
 	unless   string     // the flag of the shop without which it is skipped
 	// run measures where no program of package load does.
 	run func(ctx context.Context, s *suite, w workplace) (load.Result, error)
@@ -32,6 +33,7 @@ type Case struct {
 // workplace is what a case has for itself.
 type workplace struct {
 	dir      string
+	stored   bool // what was there already is there
 	database string
 	brokers  string
 }
@@ -144,19 +146,13 @@ func shopCases() (cs []Case) {
 	return append(cs, directedShopCases()...)
 }
 
-// growthCases measures the steps with orders stored already. The smallest comes
-// first and last, so that a machine that grows slower by itself is not taken for a
-// slope.
+// growthCases measures the steps with orders stored already. Where those are few, they
+// are stored anew for each turn, as they would not stay few.
 func growthCases(o options) (cs []Case) {
-	sizes := o.growth
 	for _, ids := range []string{"", "-random"} {
-		order := append(append([]int{}, sizes...), sizes[0])
-		for i, n := range order {
+		for i, n := range o.growth {
 			c := Case{Name: fmt.Sprintf("growth%s/sqlite/%d", ids, n), System: tutti, Setting: count(n) + " orders stored",
-				program: "steps", inFlight: levels[1], before: [][]string{{"--fill", strconv.Itoa(n)}}}
-			if i == len(sizes) {
-				c.Name += "-again"
-			}
+				program: "steps", inFlight: levels[1], before: [][]string{{"--fill", strconv.Itoa(n)}}, keeps: i > 0}
 			if ids != "" {
 				c.Setting += ", random ids"
 				c.args = []string{"--random-ids"}

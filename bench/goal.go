@@ -133,8 +133,7 @@ func aims(r *Report) (as []aim) {
 	return as
 }
 
-// growthAims compare each size with the smallest, of which the slower run counts:
-// what the machine lost meanwhile is no slope.
+// growthAims compare each size with the smallest.
 func growthAims(r *Report, prefix string) (as []aim) {
 	var names []string
 	for _, o := range r.Outcomes {
@@ -142,23 +141,13 @@ func growthAims(r *Report, prefix string) (as []aim) {
 			names = append(names, o.Case)
 		}
 	}
-	if len(names) < 3 {
+	if len(names) < 2 {
 		return nil
 	}
-	first, again := names[0], names[len(names)-1]
-	base := func(get func(*load.Result) float64, of2 func(a, b float64) float64) figure {
-		return func(r *Report) (float64, bool) {
-			a, okA := of(first, get)(r)
-			b, okB := of(again, get)(r)
-			return of2(a, b), okA && okB
-		}
-	}
-	slowest := base(rate, func(a, b float64) float64 { return min(a, b) })
-	largest := base(memory, func(a, b float64) float64 { return max(a, b) })
-	for _, name := range names[1 : len(names)-1] {
-		as = append(as, aim{name, name + ": rate of the smallest", 0.9, "of the smallest", false, ratio(of(name, rate), slowest)})
+	for _, name := range names[1:] {
+		as = append(as, aim{name, name + ": rate of the smallest", 0.9, "of the smallest", false, ratio(of(name, rate), of(names[0], rate))})
 		if strings.HasPrefix(prefix, "growth-saga") && !strings.Contains(name, "retention") { // which removes what it has to read
-			as = append(as, aim{name, name + ": memory of the smallest", 1.2, "of the smallest's memory", true, ratio(of(name, memory), largest)})
+			as = append(as, aim{name, name + ": memory of the smallest", 1.2, "of the smallest's memory", true, ratio(of(name, memory), of(names[0], memory))})
 		}
 	}
 	return as

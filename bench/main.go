@@ -25,6 +25,7 @@ type options struct {
 	quick    bool
 	warm     time.Duration
 	measured time.Duration
+	turns    int
 	growth   []int
 	invoices string
 	out      string
@@ -74,6 +75,7 @@ Flags:
 	flags.BoolVar(&o.quick, "quick", false, "measure shortly and little; nothing is written unless --out is given")
 	flags.DurationVar(&o.warm, "warm", 3*time.Second, "run for this `TIME` before")
 	flags.DurationVar(&o.measured, "for", 10*time.Second, "measure each for this `TIME`")
+	flags.IntVar(&o.turns, "turns", 1, "measure all of them `N` times over, and take the median of each")
 	flags.StringVar(&growth, "growth", "10000,1000000", "measure with so many `ORDERS` and sagas stored (n,…)")
 	flags.StringVar(&o.invoices, "invoices", "", "replay this `FILE` of the Online Retail data set; by default invoices that are made up")
 	flags.StringVar(&o.out, "out", "results", "write results.json, results.md and results.svg to this `DIR`")
@@ -92,6 +94,9 @@ Flags:
 	}
 	if o.only, err = begins(only); err != nil {
 		return o, err
+	}
+	if o.turns < 1 {
+		return o, fmt.Errorf("%w: --turns is %d, want at least 1", errMisused, o.turns)
 	}
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("%w: arguments %q, want none (see --cases)", errMisused, flags.Args())

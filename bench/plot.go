@@ -139,11 +139,7 @@ func (r *Report) growth() panel {
 	p := panel{title: "With orders stored already: orders a second"}
 	for _, o := range r.Outcomes {
 		if strings.HasPrefix(o.Case, "growth") && o.Result != nil {
-			name := o.Setting
-			if strings.HasSuffix(o.Case, "-again") {
-				name += ", again"
-			}
-			p.bars = append(p.bars, bar{name, o.Result.PerSecond, number(o.Result.PerSecond), accent})
+			p.bars = append(p.bars, bar{o.Setting, o.Result.PerSecond, number(o.Result.PerSecond), accent})
 		}
 	}
 	return p

@@ -41,13 +41,12 @@ func directedShopCases() (cs []Case) {
 }
 
 // growthSagaCases measure sagas with others stored already: with ascending and with
-// random ids, while the retention removes them, and beside those that sleep. As with
-// the steps, the smallest comes first and last.
+// random ids, while the retention removes them, and beside those that sleep.
 func growthSagaCases(o options) (cs []Case) {
 	first, last := o.growth[0], o.growth[len(o.growth)-1]
 	many := min(last, 1_000_000)
-	add := func(name, setting string, args []string, before ...[]string) {
-		cs = append(cs, Case{Name: name, System: tutti, Setting: setting, program: "saga", args: args, inFlight: levels[1], before: before})
+	add := func(name, setting string, keeps bool, args []string, before ...[]string) {
+		cs = append(cs, Case{Name: name, System: tutti, Setting: setting, program: "saga", args: args, inFlight: levels[1], before: before, keeps: keeps})
 	}
 	fill := func(n int) []string { return []string{"--fill", strconv.Itoa(n)} }
 	for _, ids := range []struct {
@@ -55,14 +54,13 @@ func growthSagaCases(o options) (cs []Case) {
 		args          []string
 	}{{"", "", nil}, {"-random", ", random ids", []string{"--random-ids"}}} {
 		prefix := "growth-saga" + ids.name + "/sqlite/"
-		for _, n := range o.growth {
-			add(prefix+strconv.Itoa(n), count(n)+" sagas finished"+ids.setting, ids.args, fill(n))
+		for i, n := range o.growth {
+			add(prefix+strconv.Itoa(n), count(n)+" sagas finished"+ids.setting, i > 0, ids.args, fill(n))
 		}
 		if ids.name == "" {
-			add(fmt.Sprintf("%sretention-%d", prefix, many), count(many)+" sagas finished, being removed", []string{"--retention", "1s"}, fill(many))
-			add(fmt.Sprintf("%ssleeping-%d", prefix, many), count(many)+" sagas asleep", nil, fill(first), []string{"--sleeping", strconv.Itoa(many)})
+			add(fmt.Sprintf("%sretention-%d", prefix, many), count(many)+" sagas finished, being removed", false, []string{"--retention", "1s"}, fill(many))
+			add(fmt.Sprintf("%ssleeping-%d", prefix, many), count(many)+" sagas asleep", true, nil, fill(first), []string{"--sleeping", strconv.Itoa(many)})
 		}
-		add(fmt.Sprintf("%s%d-again", prefix, first), count(first)+" sagas finished"+ids.setting, ids.args, fill(first))
 	}
 	return cs
 }

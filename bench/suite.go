@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,12 +19,13 @@ import (
 )
 
 // suite measures cases one after the other, each in a process of its own and in a
-// directory that is removed after it.
+// directory that is removed after it, unless what is stored there serves later turns.
 type suite struct {
 	options
 	dir      string
 	builder  builder
 	postgres postgres
+	kept     map[string]string // the directories of cases
 	report   Report
 }
 
@@ -32,15 +34,16 @@ func newSuite(o options) (*suite, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &suite{options: o, dir: dir, builder: builder{dir: filepath.Join(dir, "bin"), done: map[string]error{}}}
+	s := &suite{options: o, dir: dir, kept: map[string]string{}, builder: builder{dir: filepath.Join(dir, "bin"), done: map[string]error{}}}
 	// Servers that refuse to run as root have to get in.
 	return s, errors.Join(os.Chmod(dir, 0o755), os.Mkdir(s.builder.dir, 0o755))
 }
 
 func (s *suite) close() error { return errors.Join(s.postgres.stop(), os.RemoveAll(s.dir)) }
 
-// measure runs the cases. A case that fails does not keep others from being
-// measured; if ctx ends, the report has what was measured before.
+// measure runs the cases, all of them in each turn: so a machine that is slower for a
+// while is so for all. A case that fails does not keep others from being measured; if
+// ctx ends, the report has what was measured before.
 func (s *suite) measure(ctx context.Context) (Report, error) {
 	var err error
 	s.report.Command = strings.Join(append([]string{"go run ."}, os.Args[1:]...), " ")
@@ -48,16 +51,22 @@ func (s *suite) measure(ctx context.Context) (Report, error) {
 	if s.report.Machine, err = describe(s.dir); err != nil {
 		return s.report, err
 	}
-	for _, c := range cases(s.options) {
-		if !s.only.MatchString(c.Name) {
-			continue
+	all := slices.DeleteFunc(cases(s.options), func(c Case) bool { return !s.only.MatchString(c.Name) })
+	measured := make([][]Outcome, len(all))
+	for turn := range s.turns {
+		for i, c := range all {
+			out := s.one(ctx, c)
+			if err := ctx.Err(); err != nil {
+				return s.report, errors.New("stopped before the end")
+			}
+			fmt.Fprintln(os.Stderr, out.line())
+			measured[i] = append(measured[i], out)
+			if out = median(measured[i]); turn == 0 {
+				s.report.Outcomes = append(s.report.Outcomes, out)
+			} else {
+				s.report.Outcomes[i] = out
+			}
 		}
-		out := s.one(ctx, c)
-		if err := ctx.Err(); err != nil {
-			return s.report, errors.New("stopped before the end")
-		}
-		s.report.Outcomes = append(s.report.Outcomes, out)
-		fmt.Fprintln(os.Stderr, out.line())
 	}
 	s.report.Seconds = time.Since(s.report.Begun).Round(time.Second).Seconds()
 	s.report.Versions = versions(ctx, s.postgres.version(ctx))
@@ -101,15 +110,24 @@ func (s *suite) attempt(ctx context.Context, c Case) (result load.Result, err er
 			return result, err
 		}
 	}
-	w := workplace{}
-	if w.dir, err = os.MkdirTemp(s.dir, "case-"); err != nil {
-		return result, err
+	w := workplace{dir: s.kept[c.Name]}
+	if w.stored = w.dir != ""; !w.stored {
+		if w.dir, err = os.MkdirTemp(s.dir, "case-"); err != nil {
+			return result, err
+		}
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(w.dir)) }()
+	defer func() {
+		if c.keeps && s.turns > 1 && err == nil {
+			s.kept[c.Name] = w.dir
+			return
+		}
+		delete(s.kept, c.Name)
+		err = errors.Join(err, os.RemoveAll(w.dir))
+	}()
 	if err := os.Chmod(w.dir, 0o755); err != nil {
 		return result, err
 	}
-	const patience = 10 * time.Minute // beside the time of the measurement
+	const patience = 20 * time.Minute // beside the time of the measurement
 	ctx, cancel := context.WithTimeoutCause(ctx, s.warm+s.measured+patience, errors.New("it takes too long"))
 	defer cancel()
 	if c.postgres {
@@ -155,6 +173,9 @@ func (s *suite) program(ctx context.Context, c Case, w workplace) (result load.R
 	}
 	args := append(append([]string{path}, c.command(s, w)...), more...)
 	for _, store := range c.before {
+		if w.stored {
+			break
+		}
 		if _, err := child(ctx, w.dir, append(slices.Clone(args), store...)...); err != nil {
 			return result, fmt.Errorf("store %s: %w", strings.Join(store, " "), err)
 		}
@@ -168,6 +189,16 @@ func (s *suite) program(ctx context.Context, c Case, w workplace) (result load.R
 		return result, fmt.Errorf("understand the result %q: %w", out, err)
 	}
 	return result, nil
+}
+
+// median is what stands for the turns of a case: the one whose rate is in the middle, or
+// the first of which there is no result.
+func median(turns []Outcome) Outcome {
+	if i := slices.IndexFunc(turns, func(o Outcome) bool { return o.Result == nil }); i >= 0 {
+		return turns[i]
+	}
+	turns = slices.SortedFunc(slices.Values(turns), func(a, b Outcome) int { return cmp.Compare(a.Result.PerSecond, b.Result.PerSecond) })
+	return turns[(len(turns)-1)/2]
 }
 
 // hasFlag says whether the shop that was built knows a flag.
