@@ -204,3 +204,62 @@ func TestFailedSend(t *testing.T) {
 		t.Error("no send failed: this test tests nothing")
 	}
 }
+
+// TestParkedOfALogThatIsGone: after a topic was made anew, records come to the offsets of
+// those that were parked of the old one. Both are kept, and the older of a key are before
+// the others.
+func TestParkedOfALogThatIsGone(t *testing.T) {
+	broker, err := kafka.Embed(kafka.BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { broker.Close() })
+	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bus.Close)
+	fussy := picky(func(m Made) error {
+		if m.N < 0 {
+			return event.Reject(errors.New("negative"))
+		}
+		return nil
+	})
+	dir, cfg := t.TempDir(), quick
+	for n, want := range []string{"a-1 b-2 a3", "a-1 b-2 a3 c-1 a2", "a-1 b-2 a3 c-1 a2 b-1 a4"} {
+		s, stop := start(t, bus, "picky", dir, cfg, fussy)
+		switch n {
+		case 0:
+			produce(t, bus, madeTopic, made("a", -1), made("b", -2), made("a", 3))
+		case 1:
+			produce(t, bus, madeTopic, made("c", -1), made("a", 2), made("d", 0), made("d", 1), made("d", 2))
+		case 2:
+			produce(t, bus, madeTopic, made("b", -1), made("a", 4))
+		}
+		var got string
+		eventually(t, s, want+" are parked", func() bool {
+			var all []string
+			for _, p := range parked(t, s, store.Selection{}) {
+				all = append(all, p.Key()+strings.Split(strings.Trim(string(p.Record.Value), "}"), ":")[2])
+			}
+			got = strings.Join(all, " ")
+			return len(all) == strings.Count(want, " ")+1
+		})
+		if got != want {
+			t.Errorf("parked: %s, want %s", got, want)
+		}
+		stop()
+		if err := broker.Recreate(madeTopic.Name); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Recover = service.Rewind
+	}
+	s, _ := start(t, bus, "picky", dir, cfg, fussy)
+	if err := s.Discard(t.Context(), parked(t, s, store.Selection{Key: "a"})[0]); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, s, "what was parked behind it is done", func() bool {
+		got := rows(t, s)
+		return got["a2"]+got["a3"]+got["a4"] == 3
+	})
+}

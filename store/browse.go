@@ -9,7 +9,8 @@ import (
 	"github.com/tutti-go/tutti/event"
 )
 
-// Place is where a record is in the log.
+// Place is where a record is in the log, or was: of a log that is gone, parked records
+// have offsets below 0.
 type Place struct {
 	event.Partition
 	Offset int64
@@ -28,7 +29,7 @@ func ParsePlace(s string) (Place, error) {
 		return Place{}, bad
 	}
 	pos, err := strconv.ParseInt(offset, 10, 64)
-	if err != nil || pos < 0 {
+	if err != nil {
 		return Place{}, bad
 	}
 	return Place{event.Partition{Topic: topic, Number: int32(n)}, pos}, nil

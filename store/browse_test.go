@@ -115,12 +115,12 @@ func TestRedriveKeepsOrder(t *testing.T) {
 }
 
 func TestPlaces(t *testing.T) {
-	for _, text := range []string{"shop.order/0@42", "t/2147483647@9223372036854775807"} {
+	for _, text := range []string{"shop.order/0@42", "t/2147483647@9223372036854775807", "t/0@-1"} {
 		if p, err := store.ParsePlace(text); err != nil || p.String() != text {
 			t.Errorf("ParsePlace(%q) = %v, %v", text, p, err)
 		}
 	}
-	for _, text := range []string{"", "t", "t/0", "t@0", "/0@1", "t/x@1", "t/0@x", "t/-1@1", "t/0@-1", "t/2147483648@1"} {
+	for _, text := range []string{"", "t", "t/0", "t@0", "/0@1", "t/x@1", "t/0@x", "t/-1@1", "t/2147483648@1"} {
 		if p, err := store.ParsePlace(text); err == nil {
 			t.Errorf("ParsePlace(%q) = %v, want an error", text, p)
 		}

@@ -85,7 +85,21 @@ func (tx *Tx) ResetPosition(ctx context.Context, p event.Partition, next int64) 
 		ON CONFLICT (topic, part) DO UPDATE SET next = excluded.next, origin = excluded.origin`, p.Topic, p.Number, next); err != nil {
 		return fmt.Errorf("reset %s: %w", p, err)
 	}
+	if err := tx.setAside(ctx, p, next); err != nil {
+		return fmt.Errorf("reset %s: %w", p, err)
+	}
 	return nil
+}
+
+// setAside gives the parked records of a partition offsets below 0, in their order, if
+// records that are still to be read can have theirs: those could not be parked.
+func (tx *Tx) setAside(ctx context.Context, p event.Partition, next int64) error {
+	var first, last int64
+	if err := tx.QueryRow(ctx, `SELECT COALESCE(MIN(pos), 0), COALESCE(MAX(pos), -1) FROM tutti_parked WHERE topic = $1 AND part = $2`,
+		p.Topic, p.Number).Scan(&first, &last); err != nil || last < next {
+		return err
+	}
+	return tx.Exec(ctx, `UPDATE tutti_parked SET pos = pos - $3 WHERE topic = $1 AND part = $2`, p.Topic, p.Number, last-min(first, 0)+1)
 }
 
 // FirstForeign reports whether a message of a producer without a lane is seen for
