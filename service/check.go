@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -53,16 +54,24 @@ func (r *running) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ids, anew, err := r.topicIDs(ctx)
+	if err != nil {
+		return err
+	}
 	var faults []error
 	resets := map[event.Partition]int64{}
 	for p, b := range read {
 		pos, stored := positions[p]
-		if next, fault := s.fits(p, pos.Next, stored, b); fault != nil {
+		next, fault := s.fits(p, pos.Next, stored, b)
+		if stored && anew[p.Topic] {
+			next, fault = s.fitsNone(p, pos.Next, b, fault)
+		}
+		if fault != nil {
 			faults = append(faults, fault)
 			resets[p] = next
 		}
 	}
-	backwards, stale, err := r.checkSent(ctx)
+	backwards, stale, err := r.checkSent(ctx, anew)
 	if err != nil {
 		return err
 	}
@@ -72,7 +81,10 @@ func (r *running) check(ctx context.Context) error {
 		return err
 	}
 	if len(faults) == 0 && (len(gaps) == 0 || s.cfg.Recover == Refuse) {
-		return nil
+		if len(ids) == 0 {
+			return nil
+		}
+		return r.db.Update(ctx, func(tx *store.Tx) error { return tx.KeepTopicIDs(ctx, ids) })
 	}
 	if s.cfg.Recover == Refuse {
 		return fmt.Errorf("%w:\n%w\nBring back the newest copy of what is behind, or start once with recovery %q (go on from what the database knows; "+
@@ -99,12 +111,45 @@ func (r *running) check(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := tx.KeepTopicIDs(ctx, ids); err != nil {
+			return err
+		}
 		return s.overGaps(ctx, tx, gaps, func(p event.Partition) int64 { return read[p].Start }, back)
 	}); err != nil {
 		return err
 	}
 	maps.Copy(resets, back)
 	return r.renote(ctx, resets, stale)
+}
+
+// topicIDs returns the ids of topics that the database does not know, and which topics
+// were others when they were last used: whatever they hold by now, offsets and numbers of
+// before mean nothing in them.
+func (r *running) topicIDs(ctx context.Context) (ids map[string]string, anew map[string]bool, err error) {
+	var names []string
+	for _, t := range r.s.topics() {
+		names = append(names, t.Name)
+	}
+	ids, anew = map[string]string{}, map[string]bool{}
+	if len(names) == 0 {
+		return ids, anew, nil
+	}
+	known, err := r.db.TopicIDs(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	now, err := r.s.cfg.bus.TopicIDs(ctx, names)
+	if err != nil {
+		return nil, nil, err
+	}
+	for name, raw := range now {
+		id := hex.EncodeToString(raw[:])
+		if raw == [16]byte{} || known[name] == id { // brokers before Kafka 2.8 give none
+			continue
+		}
+		ids[name], anew[name] = id, known[name] != ""
+	}
+	return ids, anew, nil
 }
 
 // around reads what Kafka knows of topics: what a group has committed from before the
@@ -166,6 +211,17 @@ func (s *Service) fits(p event.Partition, next int64, stored bool, b kafka.Bound
 	return 0, nil
 }
 
+// fitsNone is fits where the topic was made anew. What else does not fit, fault says.
+func (s *Service) fitsNone(p event.Partition, next int64, b kafka.Bounds, fault error) (int64, error) {
+	if fault == nil {
+		fault = fmt.Errorf("%s: the database has handled it up to %d, but its topic was made anew since: the log, which ends at %d, is another", p, next, b.End)
+	}
+	if s.cfg.Recover == Skip {
+		return min(max(next, b.Start), b.End), fault
+	}
+	return b.Start, fault
+}
+
 func (s *Service) recoverAt(database int64, log kafka.Bounds) int64 {
 	if s.cfg.Recover == Skip {
 		return min(log.Committed, log.End)
@@ -176,7 +232,7 @@ func (s *Service) recoverAt(database int64, log kafka.Bounds) int64 {
 // checkSent compares what the outbox has numbered with what this service told
 // Kafka it had sent: numbers must not be given twice. stale is what to tell Kafka
 // instead, where the log is shorter than that.
-func (r *running) checkSent(ctx context.Context) (faults []error, stale map[event.Partition]kafka.Mark, err error) {
+func (r *running) checkSent(ctx context.Context, anew map[string]bool) (faults []error, stale map[event.Partition]kafka.Mark, err error) {
 	var numbered, unsent map[store.LanePartition]int64
 	sent, err := r.around(ctx, r.s.sentGroup(), r.s.published(), func() (err error) {
 		if numbered, err = r.db.Numbered(ctx); err == nil {
@@ -194,11 +250,15 @@ func (r *running) checkSent(ctx context.Context) (faults []error, stale map[even
 	stale = map[event.Partition]kafka.Mark{}
 	for p, b := range sent {
 		note, lost := strings.CutSuffix(b.Metadata, cutMark)
-		if b.Committed > b.End || lost {
+		if b.Committed > b.End || lost || anew[p.Topic] {
 			stale[p] = kafka.Mark{Offset: b.End}
 		}
 		if written[p] > b.End {
 			faults = append(faults, fmt.Errorf("%s: this service had sent %d events, but the log ends at %d: the log was cut, or its topic made anew", p, written[p], b.End))
+			continue
+		}
+		if anew[p.Topic] && written[p] > 0 {
+			faults = append(faults, fmt.Errorf("%s: this service had sent %d events, but its topic was made anew since", p, written[p]))
 			continue
 		}
 		if b.Committed < 0 {

@@ -48,6 +48,8 @@ func TestMismatch(t *testing.T) {
 			return errors.Join(b.Truncate(made, 4), appendForeign(b, 2), b.Truncate(made, 5))
 		}, "1 records were deleted by retention", service.Skip, []string{"a0", "a1", "a2", "a3", "f1", "a5"}},
 		{"topic made anew", func(b *kafka.Broker, _ string) error { return b.Recreate(madeTopic.Name) }, "the log ends at 0", service.Rewind, []string{"a0", "a1", "a2", "a3", "a5"}},
+		{"topic made anew, and longer by now", grownAnew, "its topic was made anew", service.Rewind, []string{"a0", "a1", "a2", "a3", "f0", "f1", "f2", "f3", "f4", "f5", "a5"}},
+		{"topic made anew as it was", grownAnew, "its topic was made anew", service.Skip, []string{"a0", "a1", "a2", "a3", "f4", "f5", "a5"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -126,6 +128,11 @@ func copyFile(from, to string) error {
 }
 
 // appendForeign writes n records f0, f1, … to the log.
+// grownAnew makes the topic anew, and longer than it was.
+func grownAnew(b *kafka.Broker, _ string) error {
+	return errors.Join(b.Recreate(madeTopic.Name), appendForeign(b, 6))
+}
+
 func appendForeign(b *kafka.Broker, n int) error {
 	bus, err := kafka.Connect(context.Background(), kafka.Config{Brokers: b.Addrs()})
 	if err != nil {
