@@ -49,6 +49,8 @@ type Consumed struct {
 	event.Record
 	Offset int64
 	Time   time.Time
+	// Control says that it is no message, but ends a transaction of its producer.
+	Control bool
 }
 
 // Errors of Poll after which a consumer cannot go on.
@@ -68,6 +70,7 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 		kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // positions pass them, too
 		kgo.FetchMaxBytes(8<<20),
 		kgo.FetchMaxPartitionBytes(2<<20),
 		kgo.FetchMaxWait(b.cfg.FetchWait),
@@ -132,7 +135,7 @@ func (c *Consumer) Poll(ctx context.Context, limit int) ([]Fetched, error) {
 		for i, r := range p.Records {
 			f.Records[i] = Consumed{
 				Record: event.Record{Key: r.Key, Value: r.Value, Headers: ours(r.Headers)},
-				Offset: r.Offset, Time: r.Timestamp,
+				Offset: r.Offset, Time: r.Timestamp, Control: r.Attrs.IsControl(),
 			}
 		}
 		out = append(out, f)

@@ -73,7 +73,7 @@ func (t *Tail) Poll(ctx context.Context, limit int) ([]Read, error) {
 			for i, h := range r.Headers {
 				headers[i] = event.Header(h)
 			}
-			queue = append(queue, Read{at, Consumed{event.Record{Key: r.Key, Value: r.Value, Headers: headers}, r.Offset, r.Timestamp}})
+			queue = append(queue, Read{at, Consumed{Record: event.Record{Key: r.Key, Value: r.Value, Headers: headers}, Offset: r.Offset, Time: r.Timestamp}})
 		}
 		if len(queue) > 0 {
 			queues = append(queues, queue)

@@ -308,6 +308,9 @@ func (b *batch) admit(d *delivery) (bool, error) {
 		return false, nil // handled before: fetched again
 	}
 	g.now, g.latest = d.Offset+1, d.Time
+	if d.Control {
+		return false, nil
+	}
 	if d.env.Lane != "" && d.env.Seq > 0 {
 		switch v := g.admit(d.env.Lane, d.env.Seq); {
 		case v == duplicate && b.l.s.cfg.guards.duplicates:

@@ -26,7 +26,10 @@ func (l *loop) fetch(ctx context.Context, c *kafka.Consumer) error {
 		ds := make([]delivery, 0, n)
 		for _, f := range fetched {
 			for _, r := range f.Records {
-				m := l.decode(f.Partition, r.Offset, r.Record)
+				var m message // none
+				if !r.Control {
+					m = l.decode(f.Partition, r.Offset, r.Record)
+				}
 				// One that is too long stays so, and takes no more room in memory and indexes.
 				r.Key = r.Key[:min(len(r.Key), event.MaxKey+1)]
 				ds = append(ds, delivery{f.Partition, r, m})
