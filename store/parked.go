@@ -96,9 +96,26 @@ func (tx *Tx) Repark(ctx context.Context, p Parked) error {
 // Behind returns the first record parked of a key of a partition after an offset,
 // and [ErrNoRows] if there is none.
 func (tx *Tx) Behind(ctx context.Context, p event.Partition, key []byte, offset int64) (Parked, error) {
+	if err := tx.regroup(ctx, p); err != nil {
+		return Parked{}, err
+	}
 	rows, err := tx.Query(ctx, `SELECT `+parkedColumns+` FROM tutti_parked WHERE topic = $1 AND part = $2 AND msgkey = $3 AND pos > $4
 		ORDER BY pos LIMIT 1`, p.Topic, p.Number, notNil(key), offset)
 	return oneParked(rows, err)
+}
+
+// regroup is called before it is decided which records of a partition wait and which do
+// not. Another instance may do so at the same time, or read on in the partition, and park
+// more: neither sees what the other does, and a record could be left to wait behind none.
+// All of them write the partition's position, which only one of them can.
+func (tx *Tx) regroup(ctx context.Context, p event.Partition) error {
+	if !tx.s.shared {
+		return nil
+	}
+	if err := tx.Exec(ctx, `UPDATE tutti_position SET next = next WHERE topic = $1 AND part = $2`, p.Topic, p.Number); err != nil {
+		return fmt.Errorf("look at what is parked in %s: %w", p, err)
+	}
+	return nil
 }
 
 func oneParked(rows Rows, err error) (Parked, error) {
@@ -270,6 +287,9 @@ func (tx *Tx) changeDead(ctx context.Context, verb, query string, p event.Partit
 // Redrive makes a dead letter due now, with all its attempts before it. Where an
 // earlier record of its key is parked, it waits behind that one.
 func (tx *Tx) Redrive(ctx context.Context, p event.Partition, offset int64) error {
+	if err := tx.regroup(ctx, p); err != nil {
+		return err
+	}
 	return tx.changeDead(ctx, "redrive", `UPDATE tutti_parked SET attempts = 0, due = $4, state = CASE WHEN LENGTH(msgkey) > 0 AND EXISTS (
 			SELECT 1 FROM tutti_parked AS earlier WHERE earlier.topic = tutti_parked.topic AND earlier.part = tutti_parked.part
 			AND earlier.msgkey = tutti_parked.msgkey AND earlier.pos < tutti_parked.pos) THEN 'waiting' ELSE 'retry' END
@@ -294,6 +314,9 @@ func (tx *Tx) Discard(ctx context.Context, p event.Partition, offset int64, key 
 
 // wakeNext makes the record behind offset of a key due now, if one waits.
 func (tx *Tx) wakeNext(ctx context.Context, p event.Partition, key []byte, offset int64) error {
+	if err := tx.regroup(ctx, p); err != nil {
+		return err
+	}
 	if err := tx.Exec(ctx, `UPDATE tutti_parked SET state = 'retry', due = $5 WHERE topic = $1 AND part = $2 AND msgkey = $3 AND state = 'waiting'
 		AND pos = (SELECT MIN(pos) FROM tutti_parked WHERE topic = $1 AND part = $2 AND msgkey = $3 AND pos > $4)`,
 		p.Topic, p.Number, notNil(key), offset, millis(tx.now)); err != nil {

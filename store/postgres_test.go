@@ -319,3 +319,111 @@ func TestJobsAreFoundByID(t *testing.T) {
 		return err
 	})
 }
+
+// TestParkedBesideAnother: an instance that does not read a partition changes what is
+// parked there, or did so before it lost it, while the one that reads it parks more. No
+// record may be left to wait behind none.
+func TestParkedBesideAnother(t *testing.T) {
+	p := event.Partition{Topic: "test.thing"}
+	key := []byte("k")
+	park := func(tx *store.Tx, offset int64, state store.State) error {
+		return tx.Park(t.Context(), store.Parked{Partition: p, Offset: offset, State: state, Due: tx.Now(), Record: event.Record{Key: key}})
+	}
+	type change struct {
+		fn    func(tx *store.Tx) error
+		books store.Books
+	}
+	handle := func(tx *store.Tx) error { // the first
+		if err := tx.Unpark(t.Context(), p, 10); err != nil {
+			return err
+		}
+		next, err := tx.Behind(t.Context(), p, key, 10)
+		if err == nil && next.State == store.StateWaiting {
+			next.State = store.StateRetry
+			return tx.Repark(t.Context(), next)
+		}
+		if errors.Is(err, store.ErrNoRows) {
+			return nil
+		}
+		return err
+	}
+	reads := change{func(tx *store.Tx) error { // a record of the key
+		waits, err := tx.ParkedBefore(t.Context(), p, key, 20)
+		if err != nil || !waits {
+			return err
+		}
+		return park(tx, 20, store.StateWaiting)
+	}, store.Books{Advance: []store.Advance{{Partition: p, From: 20, To: 21}}}}
+	for name, c := range map[string]struct {
+		first, second store.State // at 10 and at 15; "": none
+		other, reader change
+	}{
+		"discarded": {store.StateDead, "", change{fn: func(tx *store.Tx) error { return tx.Discard(t.Context(), p, 10, key) }}, reads},
+		"handled":   {store.StateRetry, "", change{fn: handle}, reads},
+		"redriven":  {store.StateRetry, store.StateDead, change{fn: func(tx *store.Tx) error { return tx.Redrive(t.Context(), p, 15) }}, change{fn: handle}},
+	} {
+		for order, otherFirst := range map[string]bool{"before": true, "after": false} {
+			t.Run(name+" "+order, func(t *testing.T) {
+				dsn := databases["postgres"](t)
+				other, reader := open(t, dsn, config()), open(t, dsn, config())
+				for _, s := range []*store.Store{other, reader} {
+					if _, _, err := s.TakeLane(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if _, err := commit(t, reader, store.Books{Advance: []store.Advance{{Partition: p, To: 20, New: true}}}, func(tx *store.Tx) {
+					err := park(tx, 10, c.first)
+					if err == nil && c.second != "" {
+						err = park(tx, 15, c.second)
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+				}); err != nil {
+					t.Fatal(err)
+				}
+				begin := func(s *store.Store) *store.Tx { // what is committed from now on, it does not see
+					tx, err := s.Begin(t.Context())
+					if err == nil {
+						err = tx.QueryRow(t.Context(), `SELECT 1`).Scan(new(int))
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					return tx
+				}
+				run := func(s *store.Store, tx *store.Tx, do change) {
+					for ; ; tx = begin(s) {
+						err := do.fn(tx)
+						if err == nil {
+							_, err = tx.Commit(t.Context(), do.books)
+						}
+						tx.Rollback()
+						if err == nil {
+							return
+						}
+						if !errors.Is(err, store.ErrConflict) {
+							t.Fatal(err)
+						}
+					}
+				}
+				if otherFirst {
+					late := begin(reader)
+					run(other, begin(other), c.other)
+					run(reader, late, c.reader)
+				} else {
+					late := begin(other)
+					run(reader, begin(reader), c.reader)
+					run(other, late, c.other)
+				}
+				all, err := reader.ListParked(t.Context(), store.Selection{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(all) > 0 && all[0].State == store.StateWaiting {
+					t.Errorf("the first of %d parked records waits behind none", len(all))
+				}
+			})
+		}
+	}
+}
