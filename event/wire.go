@@ -184,6 +184,10 @@ func parseKind(s string) Kind {
 
 // complete parses the attributes that are not plain strings and checks all.
 func (e *Envelope) complete(spec, when, version string) error {
+	if lane := e.Lane; len(lane) > maxAttribute || !utf8.ValidString(lane) || strings.IndexByte(lane, 0) >= 0 {
+		e.Lane, e.Seq = "", 0 // nobody is to keep it
+		return malformed("header lane is %d bytes long or no plain text, want at most %d bytes", len(lane), maxAttribute)
+	}
 	if spec == "" {
 		return malformed("no CloudEvents attribute specversion")
 	}

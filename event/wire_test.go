@@ -98,13 +98,19 @@ func TestDecodeMalformed(t *testing.T) {
 		"version 0":      {header("ce_dataversion", "0"), "dataversion"},
 		"bad seq":        {header("seq", "-1"), "seq"},
 		"seq alone":      {header("lane", ""), "together"},
+		"long lane":      {header("lane", strings.Repeat("x", 2000)), "lane is 2000 bytes"},
+		"bad lane":       {header("lane", "x\x00"), "lane"},
 		"long key":       {func(r *event.Record) { r.Key = make([]byte, 2000) }, "key is 2000"},
 		"bad structured": {header("content-type", "application/cloudevents+json"), "structured"},
 	} {
 		r := event.Encode(envelope(), []byte("nonsense"))
 		c.change(&r)
-		if _, _, err := event.Decode(r); !errors.Is(err, event.ErrMalformed) || !strings.Contains(err.Error(), c.want) {
+		e, _, err := event.Decode(r)
+		if !errors.Is(err, event.ErrMalformed) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: Decode() = %v, want a malformed message that names %q", name, err, c.want)
+		}
+		if len(e.Lane) > 1024 || strings.Contains(e.Lane, "\x00") {
+			t.Errorf("%s: Decode() returns the lane %.20q…, which no database keeps", name, e.Lane)
 		}
 	}
 }

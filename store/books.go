@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -139,10 +141,16 @@ func (tx *Tx) numberNext(ctx context.Context, l *Lane, last map[event.Partition]
 	return nil
 }
 
+const maxPlain = 1024 // bytes: two of them fit an index of PostgreSQL
+
 // plain is what foreign producers call things, such that every database stores it.
 func plain(s string) string {
-	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
-		return s
+	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
+		s = strconv.QuoteToASCII(s)
 	}
-	return strconv.QuoteToASCII(s)
+	if len(s) > maxPlain {
+		sum := sha256.Sum256([]byte(s))
+		s = "sha256:" + hex.EncodeToString(sum[:])
+	}
+	return s
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -67,5 +68,35 @@ func TestLaneAfterTheClockWentBack(t *testing.T) {
 	second, unsent, err := s.TakeLane(t.Context())
 	if err != nil || second.Name != first.Name || len(unsent) != 1 {
 		t.Errorf("TakeLane() = %v with %d batches, %v, want %s with 1", second.Name, len(unsent), err, first.Name)
+	}
+}
+
+// TestForeignNamesAreBounded: what a foreign producer calls things is no longer than
+// what fits an index, and what was seen under a name is known again.
+func TestForeignNamesAreBounded(t *testing.T) {
+	for name, dsn := range databases {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, dsn(t), config())
+			rng := rand.New(rand.NewPCG(1, 2)) // what can be compressed takes less
+			long := func(n int) string {
+				text := []rune{0}
+				for range n / 2 {
+					text = append(text, rune(0x80+rng.IntN(0x700)))
+				}
+				return string(text)
+			}
+			p := event.Partition{Topic: "test.thing"}
+			source, id, lane := long(1000), long(1000), long(10_000)
+			for n, want := range []bool{true, false} {
+				if _, err := commit(t, s, store.Books{Seen: []store.Seen{{Partition: p, Lane: lane, Seq: int64(n)}},
+					Opened: []store.Gap{{Partition: p, Lane: lane}}}, func(tx *store.Tx) {
+					if first, err := tx.FirstForeign(t.Context(), source, id, p, 1); err != nil || first != want {
+						t.Fatalf("FirstForeign() = %v, %v, want %v", first, err, want)
+					}
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
 	}
 }
