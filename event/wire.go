@@ -199,7 +199,10 @@ func (e *Envelope) complete(spec, when, version string) error {
 		if err != nil {
 			return malformed("CloudEvents time %q is not RFC 3339", clip(when))
 		}
-		e.Time = t.UTC()
+		if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 { // JSON has no such time
+			return malformed("CloudEvents time %q is in no year from 0 to 9999", clip(when))
+		}
+		e.Time = t
 	}
 	if version != "" {
 		n, err := strconv.Atoi(version)

@@ -94,6 +94,8 @@ func TestDecodeMalformed(t *testing.T) {
 		"long source":    {header("ce_source", strings.Repeat("x", 2000)), "source is 2000 bytes"},
 		"bad UTF-8":      {header("ce_type", "\xff"), "not UTF-8"},
 		"bad time":       {header("ce_time", "yesterday"), "RFC 3339"},
+		"late time":      {header("ce_time", "9999-12-31T23:59:59-12:00"), "year"},
+		"early time":     {header("ce_time", "0000-01-01T00:00:00+12:00"), "year"},
 		"bad version":    {header("ce_dataversion", "one"), "dataversion"},
 		"version 0":      {header("ce_dataversion", "0"), "dataversion"},
 		"bad seq":        {header("seq", "-1"), "seq"},

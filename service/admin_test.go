@@ -136,6 +136,23 @@ func TestAdminShowAndEdit(t *testing.T) {
 	}
 }
 
+// TestAdminShowsAnyTime: a time that JSON does not have can be looked at.
+func TestAdminShowsAnyTime(t *testing.T) {
+	bus := cluster(t)
+	s, _ := start(t, bus, "picky", t.TempDir(), quick, picky(func(Made) error { return event.Reject(errors.New("no")) }))
+	late := made("a", 1)
+	for i, h := range late.Headers {
+		if h.Key == "ce_time" {
+			late.Headers[i].Value = []byte("9999-12-31T23:59:59-12:00")
+		}
+	}
+	produce(t, bus, madeTopic, late)
+	eventually(t, s, "it is parked", func() bool { return len(parked(t, s, store.Selection{})) == 1 })
+	if code := ask(t, s, "GET", "/parked/test.made/0@0", nil, nil); code != http.StatusOK {
+		t.Errorf("show = %d, want 200", code)
+	}
+}
+
 func TestAdminPages(t *testing.T) {
 	bus := cluster(t)
 	s, _ := start(t, bus, "picky", t.TempDir(), quick, picky(func(Made) error { return event.Reject(errors.New("no")) }))
