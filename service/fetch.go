@@ -35,9 +35,11 @@ func (l *loop) fetch(ctx context.Context, c *kafka.Consumer) error {
 				ds = append(ds, delivery{f.Partition, r, m})
 			}
 			l.mu.Lock()
-			e := l.ends[f.Partition]
-			e.log = max(e.log, f.End)
-			l.ends[f.Partition] = e
+			if l.assigned[f.Partition] {
+				e := l.ends[f.Partition]
+				e.log = max(e.log, f.End)
+				l.ends[f.Partition] = e
+			}
 			l.mu.Unlock()
 		}
 		if len(ds) == 0 {

@@ -311,6 +311,9 @@ func (l *loop) mark(b *batch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for p, g := range b.parts {
+		if !l.assigned[p] { // lost meanwhile: it is another's to tell
+			continue
+		}
 		e := l.ends[p]
 		e.next = g.now
 		e.log = max(e.log, e.next)

@@ -202,6 +202,7 @@ func (l *loop) start(ctx context.Context, ps []event.Partition) (map[event.Parti
 	if err != nil {
 		return nil, err
 	}
+	l.resumeAt(ps, positions)
 	starts := map[event.Partition]int64{}
 	var look []event.Partition
 	var topics []string
@@ -228,6 +229,18 @@ func (l *loop) start(ctx context.Context, ps []event.Partition) (map[event.Parti
 		}
 	}
 	return starts, nil
+}
+
+// resumeAt makes Kafka be told how far partitions are handled that others have had: who
+// loses one may not have told yet.
+func (l *loop) resumeAt(ps []event.Partition, positions map[event.Partition]store.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range ps {
+		if _, known := l.ends[p]; !known && positions[p].Next > 0 {
+			l.ends[p] = end{log: positions[p].Next, next: positions[p].Next}
+		}
+	}
 }
 
 // byLane are the gaps of a partition.
