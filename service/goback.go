@@ -3,11 +3,9 @@ package service
 import (
 	"context"
 	"fmt"
-
-	"github.com/tutti-go/tutti/event"
 )
 
-// Going back: what has failed, and all that follows it in its partition, is sent again.
+// Going back: what has failed, and all of its lane that follows it in its partition, is sent again.
 
 func (r *relay) hasFailed() bool {
 	r.mu.Lock()
@@ -16,7 +14,7 @@ func (r *relay) hasFailed() bool {
 }
 
 // recover waits until everything under way is answered, and sends again what
-// failed and all that follows it in its partition.
+// failed and all of its lane that follows it in its partition.
 func (r *relay) recover(ctx context.Context, attempt int) bool {
 	r.mu.Lock()
 	for r.outstanding > 0 && !r.stopped {
@@ -27,7 +25,7 @@ func (r *relay) recover(ctx context.Context, attempt int) bool {
 		return false
 	}
 	failed := r.failed
-	r.failed = map[event.Partition]failure{}
+	r.failed = map[stream]failure{}
 	var again []*flight
 	n := 0
 	for _, f := range r.flights {
@@ -37,7 +35,7 @@ func (r *relay) recover(ctx context.Context, attempt int) bool {
 		before := f.left
 		f.left = 0
 		for _, e := range f.Events {
-			if first, ok := failed[e.Partition]; ok && r.affected(e.Seq, first) {
+			if first, ok := failed[stream{e.Partition, f.lane}]; ok && r.affected(e.Seq, first) {
 				f.left++
 			}
 		}
@@ -45,8 +43,8 @@ func (r *relay) recover(ctx context.Context, attempt int) bool {
 		n += f.left
 		again = append(again, f)
 	}
-	for p, f := range failed {
-		r.trouble = fmt.Errorf("send event %d of this lane to %s: %w", f.seq, p, f.err)
+	for in, f := range failed {
+		r.trouble = fmt.Errorf("send event %d of lane %s to %s: %w", f.seq, in.lane, in.Partition, f.err)
 	}
 	err := r.trouble
 	r.mu.Unlock()

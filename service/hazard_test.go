@@ -300,3 +300,36 @@ func copyOf(w *tuttitest.World, name, suffix string) error {
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close())
 }
+
+// TestHazardTwoLanes lets the last event of a lane be refused, which a writer had not
+// sent before its database got a new identity, and the first of the new lane beside it:
+// both are sent again.
+func TestHazardTwoLanes(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("reader", reader)
+		w.Start("writer", writer)
+		write(w, "writer", 0, 3)
+		w.Quiet()
+		incarnation := w.Query("writer", `SELECT value FROM tutti_meta WHERE name = 'incarnation'`)[0]
+		w.Cut("writer")
+		write(w, "writer", 3, 5)
+		w.Crash("writer")
+		ahead := map[event.Partition]kafka.Mark{} // something to recover from
+		for p := range w.Broker().Ends([]string{madeTopic.Name}) {
+			ahead[p] = kafka.Mark{Metadata: "writer." + incarnation + ".0 99"}
+		}
+		if err := w.Bus().Commit(w.T().Context(), "writer.sent", ahead); err != nil {
+			t.Fatal(err)
+		}
+		w.Broker().FailSends(madeTopic.Name, kafka.Busy, 3) // until the others are there
+		w.Broker().FailSends(madeTopic.Name, kafka.Forbidden, 1)
+		w.Start("writer", writer, service.Config{Recover: service.Rewind})
+		write(w, "writer", 5, 7)
+		w.Quiet()
+		got := got(w)
+		slices.Sort(got)
+		if want := numbers(0, 7); !slices.Equal(got, want) {
+			t.Errorf("handled %v, want %v", got, want)
+		}
+	})
+}

@@ -50,7 +50,7 @@ type relay struct {
 	waiting     int       // events in flights that are not acknowledged
 	size        int       // bytes of flights
 	outstanding int       // records handed to the client and not answered
-	failed      map[event.Partition]failure
+	failed      map[stream]failure
 	marks       map[event.Partition]mark
 	told        map[event.Partition]mark // as last told to Kafka
 	lost        bool                     // the log has lost a part: nothing more is told
@@ -62,11 +62,17 @@ type relay struct {
 // flight is one batch on its way.
 type flight struct {
 	store.Batch
-	left   int  // events not acknowledged; guarded by relay.mu
-	size   int  // bytes in memory, about
-	handed bool // to the client; used by the sending goroutine only
-	other  bool // numbered by another lane: before the database got a new identity
+	left   int    // events not acknowledged; guarded by relay.mu
+	size   int    // bytes in memory, about
+	handed bool   // to the client; used by the sending goroutine only
+	lane   string // that numbered it: another one, if that was before the database got a new identity
 	at     time.Time
+}
+
+// stream is what a lane writes to a partition: within it, events are numbered.
+type stream struct {
+	event.Partition
+	lane string
 }
 
 type failure struct {
@@ -83,15 +89,15 @@ type mark struct {
 func newRelay(lane string, log *slog.Logger, producer *kafka.Producer, sent int64) *relay {
 	r := &relay{
 		lane: lane, log: log, producer: producer, sent: sent, arrived: make(chan struct{}, 1), troubled: make(chan struct{}, 1),
-		failed: map[event.Partition]failure{}, marks: map[event.Partition]mark{},
+		failed: map[stream]failure{}, marks: map[event.Partition]mark{},
 		guards: allGuards,
 	}
 	r.idle = sync.NewCond(&r.mu)
 	return r
 }
 
-func newFlight(b store.Batch, other bool) *flight {
-	f := &flight{Batch: b, left: len(b.Events), other: other, at: time.Now()}
+func newFlight(b store.Batch, lane string) *flight {
+	f := &flight{Batch: b, left: len(b.Events), lane: lane, at: time.Now()}
 	for i := range b.Events {
 		e := &b.Events[i].Record
 		f.size += len(e.Key) + len(e.Value) + perEvent
@@ -103,7 +109,7 @@ const perEvent = 1 << 10 // bytes that an event takes beside key and body, about
 
 // push hands a committed batch over. It waits for nothing.
 func (r *relay) push(b store.Batch) {
-	f := newFlight(b, false)
+	f := newFlight(b, r.lane)
 	r.mu.Lock()
 	r.flights = append(r.flights, f)
 	r.queue = append(r.queue, f)
@@ -125,7 +131,7 @@ func (r *relay) wake() {
 func (r *relay) resume(batches []store.Batch, left bool) {
 	r.mu.Lock()
 	for _, b := range batches {
-		f := newFlight(b, laneOf(b) != r.lane)
+		f := newFlight(b, laneOf(b))
 		r.flights = slices.Insert(r.flights, len(r.flights)-len(r.queue), f)
 		r.old = append(r.old, f)
 		r.waiting += f.left
@@ -225,13 +231,13 @@ func (r *relay) stop() {
 	r.idle.Broadcast()
 }
 
-// send hands events to the client; from picks those of failed partitions, from
-// the first that failed. It reports whether to go on.
-func (r *relay) send(ctx context.Context, events []store.Sendable, f *flight, from map[event.Partition]failure) bool {
+// send hands events to the client; from picks those of failed streams, from the first
+// that failed. It reports whether to go on.
+func (r *relay) send(ctx context.Context, events []store.Sendable, f *flight, from map[stream]failure) bool {
 	for i := range events {
 		e := &events[i]
 		if from != nil {
-			if first, ok := from[e.Partition]; !ok || !r.affected(e.Seq, first) {
+			if first, ok := from[stream{e.Partition, f.lane}]; !ok || !r.affected(e.Seq, first) {
 				continue
 			}
 		}
@@ -273,14 +279,15 @@ func (r *relay) hand(ctx context.Context, f *flight, e *store.Sendable) {
 // repeats it until it is: nothing may land before it, since a reader that does not
 // know the log from its beginning takes the first number it sees for the first.
 func (r *relay) begun(ctx context.Context, f *flight, e *store.Sendable) bool {
+	begins := stream{e.Partition, f.lane}
 	for attempt := 0; ; attempt++ {
 		r.mu.Lock()
 		for r.outstanding > 0 && !r.stopped {
 			r.idle.Wait()
 		}
-		first, failed := r.failed[e.Partition]
+		first, failed := r.failed[begins]
 		if failed = failed && first.seq == e.Seq; failed {
-			delete(r.failed, e.Partition)
+			delete(r.failed, begins)
 		}
 		stopped := r.stopped
 		r.mu.Unlock()
@@ -305,15 +312,16 @@ func (r *relay) answered(f *flight, e *store.Sendable, offset int64, err error) 
 	defer r.mu.Unlock()
 	r.outstanding--
 	if err != nil {
-		if first, ok := r.failed[e.Partition]; !ok || e.Seq < first.seq {
-			r.failed[e.Partition] = failure{e.Seq, err}
+		in := stream{e.Partition, f.lane}
+		if first, ok := r.failed[in]; !ok || e.Seq < first.seq {
+			r.failed[in] = failure{e.Seq, err}
 		}
 		select {
 		case r.troubled <- struct{}{}:
 		default:
 		}
 	} else {
-		if !f.other {
+		if f.lane == r.lane {
 			r.mark(e, offset)
 		}
 		f.left--
