@@ -46,7 +46,7 @@ func (c durableConn) Write(b []byte) (int, error) {
 }
 
 // logFiles are the files of a broker's log. The broker only appends to them, so that
-// one has changed if it has grown.
+// one has changed if it has grown, or puts another into its place.
 type logFiles struct {
 	dir    string
 	logger *slog.Logger
@@ -171,6 +171,9 @@ func (l *logFiles) list(folder string) (more bool, err error) {
 	for _, e := range entries {
 		path := filepath.Join(folder, e.Name())
 		there[path] = true
+		if f := l.open[path]; f != nil && f.replaced(e) {
+			l.drop(path, f)
+		}
 		if ext := filepath.Ext(path); l.open[path] != nil || !e.IsDir() && ext != ".dat" && ext != ".idx" && ext != ".log" {
 			continue // what else there is, the broker syncs by itself
 		}
@@ -185,6 +188,17 @@ func (l *logFiles) list(folder string) (more bool, err error) {
 		}
 	}
 	return more, nil
+}
+
+// replaced reports whether another file has taken the place of f: the broker writes some
+// anew when they have grown.
+func (f *logFile) replaced(by fs.DirEntry) bool {
+	was, err := f.Stat()
+	if err != nil || f.folder {
+		return false
+	}
+	is, err := by.Info()
+	return err == nil && !os.SameFile(was, is)
 }
 
 // drop closes a file or folder that was deleted, with what was in it.

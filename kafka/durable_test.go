@@ -180,3 +180,36 @@ func send(ctx context.Context, p *Producer, value string) error {
 		return ctx.Err()
 	}
 }
+
+// The broker writes some of its files anew, when they have grown, and puts them into the
+// place of the old ones.
+func TestReplacedFilesAreSynced(t *testing.T) {
+	dir := t.TempDir()
+	disk := &onDisk{sizes: map[string]int64{}}
+	l := newLogFiles(dir, slog.Default())
+	l.flush = disk.flush
+	defer l.close()
+	path := filepath.Join(dir, "groups.log")
+	for n := range 3 {
+		f, err := os.Create(path + ".tmp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := os.Rename(path+".tmp", path); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			if _, err := f.WriteString("commit"); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.sync(); err != nil {
+				t.Fatal(err)
+			}
+			if have, want := disk.size(path), int64(6*(i+1)); have < want {
+				t.Fatalf("file %d: %d bytes are on disk, want %d", n, have, want)
+			}
+		}
+		disk.sizes = map[string]int64{}
+	}
+}
