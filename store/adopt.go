@@ -60,9 +60,11 @@ func (s *Store) Disown(ctx context.Context, lane, batch int64) error {
 // abandoned are the lanes other than $1 that nobody has been heard of since $2, and
 // that have something to do. One that was last heard of after $3, in a time to come,
 // was so before the clock was put back. An instance that is not heard of itself
-// adopts none.
+// adopts none. Jobs are looked for by their least time, which the index knows: PostgreSQL
+// would look for any one of a lane that has none by reading those of all others.
 const abandoned = ` FROM tutti_lane l WHERE lane <> $1 AND (alive <= $2 OR alive > $3)
-	AND (alive > 0 OR EXISTS (SELECT 1 FROM tutti_outbox o WHERE o.lane = l.lane) OR EXISTS (SELECT 1 FROM tutti_job j WHERE j.lane = l.lane))
+	AND (alive > 0 OR EXISTS (SELECT 1 FROM tutti_outbox o WHERE o.lane = l.lane)
+		OR (SELECT MIN(due) FROM tutti_job j WHERE j.lane = l.lane AND state = 'waiting') IS NOT NULL)
 	AND EXISTS (SELECT 1 FROM tutti_lane me WHERE me.lane = $1 AND me.alive > $2 AND me.alive <= $3)`
 
 // Abandoned reports whether there is a lane to adopt. It only reads: a transaction

@@ -101,7 +101,7 @@ func (tx *Tx) takeLane(ctx context.Context) (*Lane, error) {
 		return nil, err
 	}
 	// What the last holder had in memory is to be done again.
-	if err := tx.Exec(ctx, `UPDATE tutti_job SET state = 'waiting' WHERE lane = $1 AND state = 'running'`, l.Number); err != nil {
+	if err := tx.putBack(ctx, l.Number); err != nil {
 		return nil, err
 	}
 	if _, err := tx.s.db.grip(ctx, l.Number); err != nil { // so that others see that its holder is there
@@ -122,6 +122,11 @@ func (tx *Tx) takeLane(ctx context.Context) (*Lane, error) {
 		l.seqs[p] = seq
 	}
 	return l, rows.Err()
+}
+
+// putBack makes the jobs wait that the holder of a lane had in memory.
+func (tx *Tx) putBack(ctx context.Context, lane int64) error {
+	return tx.Exec(ctx, `UPDATE tutti_job SET state = 'waiting' WHERE lane = $1 AND state = 'running'`, lane)
 }
 
 // freeLane looks for the lowest lane that is free.
@@ -212,6 +217,11 @@ func (s *Store) ReleaseLane(ctx context.Context) error {
 	}
 	s.lane = nil // or the commit would hold it once more
 	err := s.Update(ctx, func(tx *Tx) error {
+		if s.shared { // others are to find them
+			if err := tx.putBack(ctx, lane.Number); err != nil {
+				return err
+			}
+		}
 		return tx.Exec(ctx, `UPDATE tutti_lane SET alive = 0 WHERE lane = $1 AND epoch = $2`, lane.Number, lane.epoch)
 	})
 	if err == nil {

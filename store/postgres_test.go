@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -425,5 +426,59 @@ func TestParkedBesideAnother(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAbandonedReadsNoJobs: whether a lane that was given up has left jobs is known without
+// reading those of all others. Each instance asks every few seconds.
+func TestAbandonedReadsNoJobs(t *testing.T) {
+	dsn := databases["postgres"](t)
+	gone, s := open(t, dsn, config()), open(t, dsn, config())
+	for _, each := range []*store.Store{gone, s} {
+		if _, _, err := each.TakeLane(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update(t, s, func(tx *store.Tx) error {
+		for n := range 5000 {
+			if err := tx.AddJob(t.Context(), store.Job{Kind: "timer", ID: fmt.Sprint(n), Due: time.Now().Add(time.Hour)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	update(t, gone, func(tx *store.Tx) error { return tx.AddJob(t.Context(), store.Job{Kind: "call", ID: "running"}) })
+	update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `ANALYZE tutti_job`) })
+	if err := gone.ReleaseLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := s.Abandoned(t.Context()); err != nil || !left {
+		t.Fatalf("Abandoned() = %v, %v, want true: a job was running", left, err)
+	}
+	if _, _, err := s.AdoptLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	reads := func() (n int) {
+		time.Sleep(1100 * time.Millisecond) // the server counts once a second
+		if err := s.Reader().QueryRow(t.Context(), `SELECT seq_scan FROM pg_stat_user_tables WHERE schemaname = current_schema() AND relname = 'tutti_job'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	look := func() {
+		if left, err := s.Abandoned(t.Context()); err != nil || left {
+			t.Fatalf("Abandoned() = %v, %v, want false", left, err)
+		}
+	}
+	look()
+	before := reads()
+	const looks = 20
+	for range looks {
+		look()
+	}
+	reads()
+	look() // each connection counts when it is used again
+	if n := reads() - before; n > looks/2 {
+		t.Errorf("all jobs were read %d times", n)
 	}
 }
