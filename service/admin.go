@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/admin"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/store"
@@ -92,6 +93,9 @@ func (a *administration) serve(h func(*Service, http.ResponseWriter, *http.Reque
 		err := safely(func() error { return h(s, w, r) })
 		if err == nil {
 			return
+		}
+		if event.Rejected(err) && problem.KindOf(err) == problem.Internal { // text that the database does not take
+			err = problem.BadRequest("%w", err)
 		}
 		if problem.KindOf(err) == problem.Internal && r.Context().Err() == nil {
 			s.log.Error("serve admin request", "method", r.Method, "path", r.URL.Path, "error", err)

@@ -222,6 +222,22 @@ func TestAdminRefusals(t *testing.T) {
 	}
 }
 
+// TestAdminOddText: text that a database does not take is no fault of the service.
+func TestAdminOddText(t *testing.T) {
+	s, _ := start(t, cluster(t), "picky", t.TempDir(), quick, picky(func(Made) error { return nil }))
+	for _, path := range []string{"/parked?topic=%00", "/parked?error=%ff", "/parked?key=%ff%00", "/parked?after=%00/0@1", "/parked/%ff/0@1", "/jobs?kind=%00", "/jobs?id=%ff",
+		"/jobs?after=due%3D1%26kind%3D%2500"} {
+		if code := ask(t, s, "GET", path, nil, nil); code >= 500 {
+			t.Errorf("GET %s = %d", path, code)
+		}
+	}
+	for path, ref := range map[string]admin.Ref{"/jobs/retry": {Kind: "\x00", ID: "1"}, "/deadletters/redrive": {ID: "\x00/0@1"}} {
+		if code := ask(t, s, "POST", path, admin.Change{Refs: []admin.Ref{ref}}, nil); code >= 500 {
+			t.Errorf("POST %s = %d", path, code)
+		}
+	}
+}
+
 func TestAdminJobs(t *testing.T) {
 	var mended atomic.Bool
 	var handled atomic.Int32
