@@ -273,12 +273,8 @@ func splitSQL(text string) []string {
 			if end := strings.IndexByte(text[i+1:], c); end >= 0 {
 				i += end + 1
 			}
-		case strings.HasPrefix(text[i:], "--"):
-			if end := strings.IndexByte(text[i:], '\n'); end >= 0 {
-				i += end
-			} else {
-				i = len(text)
-			}
+		case strings.HasPrefix(text[i:], "--"), strings.HasPrefix(text[i:], "/*"):
+			i += len(comment.FindString(text[i:])) - 1
 		case c == ';':
 			out = append(out, text[start:i])
 			start = i + 1
@@ -294,11 +290,6 @@ func splitSQL(text string) []string {
 	return kept
 }
 
-func blankSQL(s string) bool {
-	for line := range strings.Lines(s) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "--") {
-			return false
-		}
-	}
-	return true
-}
+var comment = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?(?:\*/|$)`)
+
+func blankSQL(s string) bool { return strings.TrimSpace(comment.ReplaceAllString(s, "")) == "" }

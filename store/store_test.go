@@ -758,3 +758,28 @@ func TestOpenErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestCommentsInMigrations: what stands in comments separates no statements, and begins
+// no text.
+func TestCommentsInMigrations(t *testing.T) {
+	for name, dsn := range databases {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, dsn(t), config())
+			if err := s.Migrate(t.Context(), fstest.MapFS{"0001_a.sql": {Data: []byte(`
+				/* It's the first; others follow. */
+				CREATE TABLE a (s TEXT NOT NULL DEFAULT '/*'); -- it's short
+				CREATE TABLE b (s TEXT NOT NULL DEFAULT '*/');
+				-- That is
+				/* all; */
+			`)}}); err != nil {
+				t.Fatal(err)
+			}
+			for _, table := range []string{"a", "b"} {
+				if there, err := s.HasTable(t.Context(), table); err != nil || !there {
+					t.Errorf("HasTable(%s) = %v, %v, want true", table, there, err)
+				}
+			}
+			update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `INSERT INTO a DEFAULT VALUES`) })
+		})
+	}
+}
