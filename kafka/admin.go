@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -109,7 +110,7 @@ func (t *TopicInfo) configure(configs kadm.ResourceConfigs) {
 		switch c.Key {
 		case "retention.ms":
 			if ms, err := strconv.ParseInt(c.MaybeValue(), 10, 64); err == nil {
-				t.Retention, t.Known = max(-1, time.Duration(ms))*time.Millisecond, true
+				t.Retention, t.Known = time.Duration(min(max(-1, ms), math.MaxInt64/int64(time.Millisecond)))*time.Millisecond, true
 			}
 		case "cleanup.policy":
 			t.Compacted = c.MaybeValue() == "compact" || c.MaybeValue() == "compact,delete" || c.MaybeValue() == "delete,compact"

@@ -1,7 +1,9 @@
 package kafka
 
 import (
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/tutti-go/tutti/event"
 )
@@ -31,6 +33,30 @@ func TestLayout(t *testing.T) {
 		var got [3]int
 		if got[0], got[1], got[2] = b.layout(event.Topic{Name: "t", Partitions: tc.contract}); got != tc.want {
 			t.Errorf("%s: layout() = %v, want %v", tc.name, got, tc.want)
+		}
+	}
+}
+
+// TestVeryLongRetention: a time that no Duration holds is a long one all the same.
+func TestVeryLongRetention(t *testing.T) {
+	b, err := Embed(BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	bus, err := Connect(t.Context(), Config{Brokers: b.Addrs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close()
+	const century = 100 * 365 * 24 * time.Hour
+	for name, years := range map[string]int64{"some": 500, "many": 1_000_000} {
+		if err := b.Cluster().CreateTopic(name, 1, map[string]string{"retention.ms": strconv.FormatInt(years*century.Milliseconds()/100, 10)}); err != nil {
+			t.Fatal(err)
+		}
+		topics, err := bus.Describe(t.Context(), name)
+		if err != nil || len(topics) != 1 || topics[0].Retention < century {
+			t.Errorf("Describe() = %+v, %v, want a retention of %d years, or of as many as fit", topics, err, years)
 		}
 	}
 }
