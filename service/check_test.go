@@ -127,12 +127,12 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, 0o644)
 }
 
-// appendForeign writes n records f0, f1, … to the log.
 // grownAnew makes the topic anew, and longer than it was.
 func grownAnew(b *kafka.Broker, _ string) error {
 	return errors.Join(b.Recreate(madeTopic.Name), appendForeign(b, 6))
 }
 
+// appendForeign writes n records f0, f1, … to the log.
 func appendForeign(b *kafka.Broker, n int) error {
 	bus, err := kafka.Connect(context.Background(), kafka.Config{Brokers: b.Addrs()})
 	if err != nil {
