@@ -239,5 +239,8 @@ func (s *Service) outcomes(ctx context.Context, action string, refs []admin.Ref,
 		}
 		return nil
 	})
-	return out, err
+	if err != nil { // out may still be written
+		return admin.Outcomes{}, err
+	}
+	return out, nil
 }

@@ -143,13 +143,19 @@ func (r *running) topicIDs(ctx context.Context) (ids map[string]string, anew map
 		return nil, nil, err
 	}
 	for name, raw := range now {
-		id := hex.EncodeToString(raw[:])
-		if raw == [16]byte{} || known[name] == id { // brokers before Kafka 2.8 give none
-			continue
+		if id := topicID(raw); id != "" && id != known[name] {
+			ids[name], anew[name] = id, known[name] != ""
 		}
-		ids[name], anew[name] = id, known[name] != ""
 	}
 	return ids, anew, nil
+}
+
+// topicID is the id of a topic as it is stored: "" if it has none, as before Kafka 2.8.
+func topicID(raw [16]byte) string {
+	if raw == [16]byte{} {
+		return ""
+	}
+	return hex.EncodeToString(raw[:])
 }
 
 // around reads what Kafka knows of topics: what a group has committed from before the

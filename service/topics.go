@@ -21,7 +21,10 @@ func (r *running) watchTopics(ctx context.Context) error {
 	for _, t := range r.s.topics() {
 		names = append(names, t.Name)
 	}
-	known := map[string][16]byte{}
+	known, err := r.db.TopicIDs(ctx) // as the start has found them
+	if err != nil {
+		known = map[string]string{}
+	}
 	missed := map[string]int{}
 	for len(names) > 0 && sleep(ctx, max(cmp.Or(r.s.cfg.hooks.look, lookAfterTopics), r.s.cfg.Calm)) {
 		ids, err := r.s.cfg.bus.TopicIDs(ctx, names)
@@ -30,12 +33,11 @@ func (r *running) watchTopics(ctx context.Context) error {
 		}
 		for _, name := range names {
 			id, there := ids[name]
-			before, met := known[name]
-			switch {
-			case met && there && id != before:
+			switch before := known[name]; {
+			case there && before != "" && topicID(id) != before:
 				return fmt.Errorf("%w: %s was deleted and made anew. %s", ErrTopicLost, name, afterLoss)
 			case there:
-				known[name], missed[name] = id, 0
+				known[name], missed[name] = topicID(id), 0
 			default: // a broker that has just started may not know it yet
 				if missed[name]++; missed[name] >= 3 {
 					return fmt.Errorf("%w: %s is gone. %s", ErrTopicLost, name, afterLoss)
