@@ -65,6 +65,43 @@ func TestAdoption(t *testing.T) {
 	})
 }
 
+// TestAdoptedByAnOlderVersion lets an instance take over a timer whose handler it does not
+// have. It waits, dead, for the next start of one that has it.
+func TestAdoptedByAnOlderVersion(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		timed := func(s *service.Service) {
+			writer(s)
+			job.OnDue(s, func(ctx context.Context, tx *store.Tx, d job.Due[check]) error {
+				return event.Publish(ctx, tx, Made{"k", 1})
+			})
+		}
+		older := func(s *service.Service) {
+			writer(s)
+			job.OnDue(s, func(context.Context, *store.Tx, job.Due[nothing]) error { return nil })
+		}
+		w.Start("reader", reader)
+		w.Start("writer", older, service.Config{Shared: true})
+		w.Start("writer.b", timed, service.Config{Shared: true})
+		if err := w.Service("writer.b").Write(w.T().Context(), func(ctx context.Context, tx *store.Tx) error {
+			return job.At(ctx, tx, time.Now().Add(time.Minute), "1", check{"1"})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.Crash("writer.b")
+		w.Sleep(time.Hour)
+		w.ExpectRows("writer", `SELECT kind, state FROM tutti_job`, "test.check|dead")
+		w.Restart("writer.b")
+		w.Quiet()
+		if got, want := got(w), numbers(1, 2); !slices.Equal(got, want) {
+			t.Errorf("after the start of an instance that has the handler %v are handled, want %v", got, want)
+		}
+	})
+}
+
+type nothing struct{}
+
+func (nothing) JobType() string { return "test.nothing" }
+
 // TestLongOutageAdoptsNobody: after a time in which no instance could say that it
 // lives, none takes the others for dead.
 func TestLongOutageAdoptsNobody(t *testing.T) {

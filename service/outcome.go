@@ -143,7 +143,7 @@ func (b *batch) due(j store.Job) error {
 	binding, ok := b.l.s.jobs[j.Kind]
 	if !ok {
 		b.l.s.log.Error("no handler for a stored job: was its kind renamed?", "kind", j.Kind, "id", j.ID)
-		return b.tx.RetryJob(b.ctx, j, time.Time{}, fmt.Errorf("no handler for jobs of kind %s", j.Kind))
+		return b.tx.RetryJob(b.ctx, j, time.Time{}, store.NoHandler(j.Kind))
 	}
 	if binding.Run == nil {
 		return b.finish([]ending{{Job: j}})

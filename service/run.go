@@ -104,12 +104,31 @@ func (r *running) open(ctx context.Context) (err error) {
 		return err
 	}
 	r.lane, l.lane = lane, lane.Number
+	if err := r.revive(ctx); err != nil {
+		return err
+	}
 	if l.relay, err = r.newRelay(lane, unsent, r.db.Swept()); err != nil {
 		return err
 	}
 	l.db.Store(r.db)
 	l.next = l.now() // jobs and parked records may be due
 	return r.join()
+}
+
+// revive makes jobs run that died for want of a handler, which they have now.
+func (r *running) revive(ctx context.Context) error {
+	if len(r.s.jobs) == 0 {
+		return nil
+	}
+	var n int64
+	err := r.db.Update(ctx, func(tx *store.Tx) (err error) {
+		n, err = tx.ReviveKinds(ctx, slices.Sorted(maps.Keys(r.s.jobs)))
+		return err
+	})
+	if err == nil && n > 0 {
+		r.s.log.Info("jobs that were dead for want of a handler have one again, and run", "jobs", n)
+	}
+	return err
 }
 
 // compare makes the topics that there are not, and finds out whether database and

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -291,6 +292,24 @@ func (tx *Tx) ReviveJob(ctx context.Context, kind, id string) (bool, error) {
 		return false, fmt.Errorf("revive job %s %s: %w", kind, id, err)
 	}
 	return n == 1, nil
+}
+
+// NoHandler is the error of a job that died because nobody knew its kind.
+func NoHandler(kind string) error { return errors.New(noHandler + kind) }
+
+const noHandler = "no handler for jobs of kind "
+
+// ReviveKinds makes jobs of these kinds due now, on this instance, that died because
+// nobody knew their kind: an instance of an older version may have taken them over. It
+// returns how many there were.
+func (tx *Tx) ReviveKinds(ctx context.Context, kinds []string) (int64, error) {
+	n, err := tx.changeJob(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0, lane = $2
+		WHERE state = 'dead' AND error = $3 || kind AND kind IN (`+bulk.Params(4, len(kinds))+`)`,
+		bulk.Args([]any{millis(tx.now), tx.s.lane.Number, noHandler}, kinds)...)
+	if err != nil {
+		return 0, fmt.Errorf("revive jobs that have a handler again: %w", err)
+	}
+	return n, nil
 }
 
 func scanJob(r Rows) (Job, error) {

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -52,6 +54,54 @@ func TestJobsAndTheirSuccessors(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestReviveKinds makes only those jobs wait again that died for want of a handler which
+// there is now.
+func TestReviveKinds(t *testing.T) {
+	for name, dsn := range databases {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, dsn(t), config())
+			if _, _, err := s.TakeLane(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			due := time.Now().Add(time.Hour)
+			for _, j := range []struct {
+				kind, id string
+				err      error
+			}{{"a", "1", store.NoHandler("a")}, {"a", "2", errors.New("no")}, {"b", "3", store.NoHandler("b")}, {"c", "4", store.NoHandler("c")}} {
+				update(t, s, func(tx *store.Tx) error {
+					return tx.AddJob(t.Context(), store.Job{Kind: j.kind, ID: j.id, Due: due})
+				})
+				all, err := s.Jobs(t.Context(), 100)
+				if err != nil {
+					t.Fatal(err)
+				}
+				update(t, s, func(tx *store.Tx) error {
+					return tx.RetryJob(t.Context(), all[slices.IndexFunc(all, func(have store.Job) bool { return have.ID == j.id })], time.Time{}, j.err)
+				})
+			}
+			update(t, s, func(tx *store.Tx) error {
+				n, err := tx.ReviveKinds(t.Context(), []string{"a", "b", "other"})
+				if n != 2 {
+					t.Errorf("%d jobs wait again, want 2", n)
+				}
+				return err
+			})
+			waiting, _, err := s.DueJobs(t.Context(), time.Now().Add(time.Minute), 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ids []string
+			for _, j := range waiting {
+				ids = append(ids, j.ID)
+			}
+			slices.Sort(ids)
+			if !slices.Equal(ids, []string{"1", "3"}) {
+				t.Errorf("jobs %v are due, want 1 and 3", ids)
+			}
+		})
+	}
 }
 
 // TestJobNotStored has the database refuse a job, and whoever is told go on: nothing is

@@ -53,6 +53,7 @@ var schema = []string{
 	// Before anybody has analyzed the table, PostgreSQL takes a kind alone to say as much
 	// as an id, and reads all jobs of the kind to delete some.
 	`/* postgres: ALTER TABLE tutti_job DROP CONSTRAINT tutti_job_pkey, ADD PRIMARY KEY (id, kind) */`,
+	`CREATE INDEX tutti_job_dead ON tutti_job (kind) WHERE state = 'dead'`,
 }
 
 const frameworkOwner = "tutti"
