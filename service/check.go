@@ -263,7 +263,7 @@ func (r *running) checkSent(ctx context.Context, anew map[string]bool) (faults [
 			faults = append(faults, fmt.Errorf("%s: this service had sent %d events, but the log ends at %d: the log was cut, or its topic made anew", p, written[p], b.End))
 			continue
 		}
-		if anew[p.Topic] && written[p] > 0 {
+		if anew[p.Topic] && written[p] > 0 && !lost {
 			faults = append(faults, fmt.Errorf("%s: this service had sent %d events, but its topic was made anew since", p, written[p]))
 			continue
 		}
