@@ -84,6 +84,7 @@ func (r *replaying) validate() error {
 	check(r.rate >= 0 && !math.IsInf(r.rate, 0), "--rate is %v, want 0 or more", r.rate)
 	check(r.stock >= 1 && r.stock <= maxStock, "--stock is %d, want 1 to %d", r.stock, maxStock)
 	check(r.decline >= 0 && r.decline <= 100, "--decline is %v, want 0 to 100", r.decline)
+	check(!r.overwrites(), "--rejected is %s, the file of the orders, want another one", r.rejected)
 	if r.mixed = r.style == mixture; r.mixed {
 		r.style = string(orderv1.Choreography)
 	}
@@ -95,6 +96,16 @@ func (r *replaying) validate() error {
 	errs = append(errs, c.validate())
 	r.services = names()
 	return errors.Join(errs...)
+}
+
+// overwrites reports whether the list of rejected lines would replace the orders.
+func (r *replaying) overwrites() bool {
+	from, err := os.Stat(r.file)
+	if f, ok := r.stdin.(*os.File); ok && r.file == "-" {
+		from, err = f.Stat()
+	}
+	to, none := os.Stat(r.rejected)
+	return err == nil && none == nil && to.Mode().IsRegular() && os.SameFile(from, to)
 }
 
 // run replays the file on the data directory, and prints how that ended, however it
@@ -147,16 +158,16 @@ func (r *replaying) attempt(ctx context.Context, out output) (sum replay.Summary
 // replay runs the shop for as long as the replay takes, and then checks what is
 // stored: also where the file broke on the way, and what was placed has ended.
 func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger, file *replay.File) (sum replay.Summary, report verify.Report, err error) {
-	rejections, err := r.rejections(log)
+	s, err := open(ctx, r.config, log)
 	if err != nil {
 		return sum, report, err
 	}
-	s, err := open(ctx, r.config, log)
-	if err != nil {
-		return sum, report, errors.Join(err, rejections.close())
-	}
 	if err := r.terms(file).claim(r.data); err != nil {
-		return sum, report, errors.Join(err, s.close(), rejections.close())
+		return sum, report, errors.Join(err, s.close())
+	}
+	rejections, err := r.rejections(log) // now that the directory is ours: another replay on it may have the same list
+	if err != nil {
+		return sum, report, errors.Join(err, s.close())
 	}
 	var unread error
 	err = s.run(ctx, func(ctx context.Context) (err error) {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // to look into the database of a replay
+
+	"github.com/tutti-go/tutti/kafka"
 )
 
 // failed runs a replay that has to fail: with 1, one JSON object that says why, and the
@@ -92,6 +95,34 @@ func awaitOrder(t *testing.T, dir string) {
 		_ = db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM orders").Scan(&n) // before, there is no table, or no file
 		if time.Since(begin) > patience {
 			t.Fatal("no order is placed")
+		}
+	}
+}
+
+// The list of rejected lines replaces neither the orders nor the list of a replay that has
+// the directory.
+func TestRejectedListReplacesNothing(t *testing.T) {
+	file, dir := writeOrders(t, 3), t.TempDir()
+	list := filepath.Join(dir, "rejected.csv")
+	if err := os.WriteFile(list, []byte("of another replay"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broker, err := kafka.Embed(kafka.BrokerConfig{Dir: filepath.Join(dir, "broker")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	for path, why := range map[string]string{file: "the file of the orders", list: "another process"} {
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = run(t.Context(), []string{"replay", file, "--data", dir, "--rejected", path}, env(), io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("replay --rejected %s = %v, want %q in it", path, err, why)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s became %q: %v", path, after, err)
 		}
 	}
 }
