@@ -80,6 +80,7 @@ func (e *editing) run(cmd *cobra.Command, id string) error {
 		return err
 	}
 	if e.dryRun {
+		e.leave(kept)
 		return e.say(admin.Outcome{Service: h.Service.Service, Action: "edit", ID: id, DryRun: true}, text)
 	}
 	query := url.Values{"version": {d.Version}}
@@ -97,10 +98,19 @@ func (e *editing) run(cmd *cobra.Command, id string) error {
 		}
 		return err
 	}
-	if kept != "" {
+	if kept != "" && out.Outcomes[0].Done {
 		_ = os.RemoveAll(filepath.Dir(kept)) // it is stored now
+	} else {
+		e.leave(kept)
 	}
 	return e.say(out.Outcomes[0], text)
+}
+
+// leave says where what was written in an editor is, if it was and is not stored.
+func (e *editing) leave(kept string) {
+	if kept != "" {
+		fmt.Fprintf(e.con.err, "what you wrote is in %s (--file)\n", kept)
+	}
 }
 
 // say prints what became of it.

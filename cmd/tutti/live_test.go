@@ -338,6 +338,40 @@ func TestEdit(t *testing.T) {
 	s.dead(1)
 }
 
+// TestEditIsKept: what was written for a dead letter that has changed meanwhile is not
+// thrown away.
+func TestEditIsKept(t *testing.T) {
+	s := begin(t)
+	s.produce(thing("a", -1))
+	s.dead(1)
+	var said bytes.Buffer
+	con := s.console(io.Discard, &said, "")
+	con.in = &confirming{strings.NewReader("\n"), func() {
+		before := s.svc.Status().Dead
+		s.must("deadletters", "redrive", "test.thing/0@0")
+		s.until("a has died again", func() bool { return s.svc.Status().Dead > before })
+	}}
+	env := con.getenv
+	con.getenv = func(name string) string {
+		if name == "EDITOR" {
+			return "read -r line; sed -i s/-1/1/"
+		}
+		return env(name)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	err := execute(t.Context(), []string{"deadletters", "edit", "test.thing/0@0"}, con)
+	if !errors.Is(err, cli.Failed()) {
+		t.Errorf("edit = %v, want it skipped", err)
+	}
+	path := filepath.Join(os.TempDir(), "tutti-edit-*", "body.json")
+	kept, err := filepath.Glob(path)
+	if err != nil || len(kept) != 1 || !strings.Contains(said.String(), kept[0]) {
+		t.Fatalf("kept is %v, %v, and said %q", kept, err, said.String())
+	}
+	s.must("deadletters", "edit", "test.thing/0@0", "--file", kept[0])
+	s.until("it is handled", func() bool { return s.done("a1") })
+}
+
 func TestJobs(t *testing.T) {
 	s := begin(t)
 	if err := s.svc.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
