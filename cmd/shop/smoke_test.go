@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
@@ -239,4 +241,14 @@ func TestSomethingToBuy(t *testing.T) {
 		t.Error("after a start the stock is another")
 	}
 	s.stop()
+}
+
+// An order in a thousand years is none for now.
+func TestHardlyAnyTraffic(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	newTraffic("", config{traffic: 1e-12}, slog.New(slog.DiscardHandler)).run(ctx)
+	if ctx.Err() == nil {
+		t.Error("the traffic ended by itself")
+	}
 }

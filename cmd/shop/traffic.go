@@ -38,8 +38,9 @@ func newTraffic(base string, cfg config, log *slog.Logger) *traffic {
 }
 
 const (
-	maxOrders = 64  // under way at once
-	delivery  = 500 // orders from one delivery of stock to the next
+	maxOrders = 64                   // under way at once
+	delivery  = 500                  // orders from one delivery of stock to the next
+	longest   = 365 * 24 * time.Hour // from one order to the next, whatever the rate
 )
 
 // run sets the shop up, and places orders until ctx ends. A shop that cannot take one is
@@ -56,7 +57,7 @@ func (t *traffic) run(ctx context.Context) {
 	var crowd sync.WaitGroup
 	defer crowd.Wait()
 	slots := make(chan struct{}, maxOrders)
-	pause := time.NewTicker(time.Duration(float64(time.Second) / t.rate))
+	pause := time.NewTicker(time.Duration(min(float64(time.Second)/t.rate, float64(longest))))
 	defer pause.Stop()
 	for n := 1; ; n++ {
 		select {

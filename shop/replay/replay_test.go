@@ -290,6 +290,18 @@ func TestRateAndProgress(t *testing.T) {
 	})
 }
 
+// TestLowRate: the second order waits, also where it waits for longer than a Duration holds.
+func TestLowRate(t *testing.T) {
+	for _, rate := range []float64{1e-3, 1e-12} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		r := &run{cfg: Config{Rate: rate}, start: time.Now(), orders: 1}
+		if err := r.pace(ctx); err == nil {
+			t.Errorf("at %v orders a second the second one does not wait", rate)
+		}
+	}
+}
+
 func TestGzipAndSpool(t *testing.T) {
 	raw, err := os.ReadFile("testdata/dirty.csv")
 	if err != nil {

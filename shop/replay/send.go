@@ -121,7 +121,8 @@ func (r *run) pace(ctx context.Context) error {
 	if r.cfg.Rate == 0 {
 		return ctx.Err()
 	}
-	due := r.start.Add(time.Duration(float64(r.orders) / r.cfg.Rate * float64(time.Second)))
+	const longest = 100 * 365 * 24 * time.Hour // more than a Duration may be far too long
+	due := r.start.Add(time.Duration(min(float64(r.orders)/r.cfg.Rate*float64(time.Second), float64(longest))))
 	r.orders++
 	if d := time.Until(due); d > 0 {
 		return sleep(ctx, d)
