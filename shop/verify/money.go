@@ -1,6 +1,9 @@
 package verify
 
-import "maps"
+import (
+	"maps"
+	"strings"
+)
 
 // money checks that what is delivered is paid, and what is paid is delivered or
 // given back.
@@ -88,9 +91,15 @@ func (j *judgement) amounts() {
 			j.check(p.amount == g.refund, Amounts, id, "its refund is %d, and the payment gateway gave back %d", g.refund, p.amount)
 		}
 	}
+	for id := range j.refunds {
+		j.check(j.returns[id] != nil, Amounts, id, "payment refunds it, and there is no such return")
+	}
 	back := map[string]int64{}
-	for _, p := range j.chargeParts {
+	for key, p := range j.chargeParts {
 		back[p.charge] += p.amount
+		id := strings.TrimPrefix(key, "return-")
+		g := j.returns[id]
+		j.check(g != nil && p.charge == "charge-"+g.order, Amounts, id, "the payment gateway gave %d of %s back for it, of which it is no return", p.amount, p.charge)
 	}
 	for _, c := range j.charges {
 		if !c.void {

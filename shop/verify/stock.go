@@ -26,9 +26,11 @@ func (j *judgement) stock() {
 	for sku, l := range j.levels {
 		j.check(l.reserved >= 0, StockPositive, sku, "%d are set aside", l.reserved)
 		j.check(l.received >= l.reserved, StockPositive, sku, "%d are set aside of %d received", l.reserved, l.received)
+		j.check(l.received == j.receipts[sku], StockPositive, sku, "%d were received, and its receipts make %d", l.received, j.receipts[sku])
 	}
 	for sku, n := range j.receipts {
-		j.check(j.levels[sku].received == n, StockPositive, sku, "%d were received, and its receipts make %d", j.levels[sku].received, n)
+		_, known := j.levels[sku]
+		j.check(known, StockPositive, sku, "its receipts make %d, and there is no stock of it", n)
 	}
 	for id, o := range j.orders {
 		r := j.reservations[id]

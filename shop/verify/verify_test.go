@@ -100,6 +100,7 @@ var lies = []struct {
 
 	{"more reserved than received", "inventory", `UPDATE stock SET received = 1 WHERE sku = 'A'; UPDATE receipts SET quantity = 1 WHERE sku = 'A'`, false, StockPositive, "A"},
 	{"stock below nothing", "inventory", `UPDATE stock SET reserved = -1 WHERE sku = 'B'`, false, StockPositive, "B"},
+	{"product out of nowhere", "inventory", `INSERT INTO stock VALUES ('C', 5, 0)`, false, StockPositive, "C"},
 	{"stock out of nowhere", "inventory", `UPDATE stock SET received = received + 1 WHERE sku = 'B'`, false, StockPositive, "B"},
 
 	{"order is lost in between", "order", `UPDATE orders SET status = 'placed' WHERE id = 'o1'`, true, OrdersEnd, "o1"},
@@ -128,6 +129,9 @@ var lies = []struct {
 	{"refund is too small", "gateway-payment", `UPDATE refunds SET amount = 99 WHERE charge = 'charge-o1'; UPDATE charges SET refunded = 99 WHERE order_id = 'o1'`, false, Amounts, "r1"},
 	{"refund means another amount", "payment", `UPDATE refunds SET amount = 99`, false, Amounts, "r1"},
 	{"given back in secret", "gateway-payment", `UPDATE charges SET refunded = refunded + 1 WHERE order_id = 'o1'`, false, Amounts, "o1"},
+	{"given back for no return", "gateway-payment", `INSERT INTO refunds VALUES ('return-r9', 'charge-o5', 50, 1); UPDATE charges SET refunded = 50 WHERE order_id = 'o5'`, false, Amounts, "r9"},
+	{"given back of another order", "gateway-payment", `UPDATE refunds SET charge = 'charge-o5'; UPDATE charges SET refunded = 0 WHERE order_id = 'o1'; UPDATE charges SET refunded = 100 WHERE order_id = 'o5'`, false, Amounts, "r1"},
+	{"refund of no return", "payment", `INSERT INTO refunds VALUES ('r9', 'o5', 50, 'refunding')`, false, Amounts, "r9"},
 	{"returned more than was ordered", "order", `UPDATE returns SET lines = '[{"sku":"A","quantity":4,"unitPrice":25}]'`, false, Amounts, "o1"},
 
 	{"confirmed in secret", "order", `UPDATE orders SET status = 'confirmed' WHERE id = 'o2'`, false, Agree, "o2"},
