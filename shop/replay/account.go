@@ -125,10 +125,11 @@ func (a *account) match(g *giveBack) {
 	}
 }
 
+// add adds goods, to a line that has room for them, if there is one.
 func (p *part) add(line int, sku string, quantity int64) {
 	p.rows = append(p.rows, line)
 	for i := range p.lines {
-		if p.lines[i].SKU == sku {
+		if p.lines[i].SKU == sku && p.lines[i].Quantity+quantity <= maxQuantity {
 			p.lines[i].Quantity += quantity
 			return
 		}

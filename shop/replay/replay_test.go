@@ -290,6 +290,28 @@ func TestRateAndProgress(t *testing.T) {
 	})
 }
 
+// TestLargeReturn: a return has as many lines as its goods need.
+func TestLargeReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "large.csv")
+		text := "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+		for _, line := range []string{"700001,40001,A,1000000", "700001,40001,A,1000000", "C700002,40001,A,-900000", "C700002,40001,A,-900000", "C700002,40001,A,-100000"} {
+			text += line + ",2011-01-01 10:00:00,1.00,1,UK\n"
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		shop := newFakeShop(t)
+		if s, _, err := replayed(t, opened(t, file), Config{Handler: shop, Outcomes: shop.tell}); err != nil || s.Returned != 3 {
+			t.Fatalf("Run() = %+v, %v", s, err)
+		}
+		want := []returnLine{{"40001", 1_000_000}, {"40001", 900_000}}
+		if got := shop.returns["700001 C700002-700001"]; !slices.Equal(got, want) {
+			t.Errorf("returned is %v, want %v", got, want)
+		}
+	})
+}
+
 // TestLowRate: the second order waits, also where it waits for longer than a Duration holds.
 func TestLowRate(t *testing.T) {
 	for _, rate := range []float64{1e-3, 1e-12} {
