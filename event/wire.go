@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"strconv"
 	"strings"
 	"time"
@@ -103,6 +104,17 @@ func isContentType(key string) bool {
 	return key == "content-type" || strings.EqualFold(key, "content-type")
 }
 
+// isJSON reports whether a content type is JSON, however it is spelled. JSON has no
+// charset but UTF-8 (RFC 8259, section 8.1).
+func isJSON(contentType string) bool {
+	if contentType == jsonType || contentType == "" {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	charset, given := params["charset"]
+	return err == nil && media == jsonType && (!given || strings.EqualFold(charset, "utf-8"))
+}
+
 func decodeBinary(r Record) (Envelope, []byte, error) {
 	e := Envelope{Key: string(r.Key)}
 	var spec, when, version, subject string
@@ -151,7 +163,7 @@ func decodeBinary(r Record) (Envelope, []byte, error) {
 	if e.Key == "" {
 		e.Key = subject
 	}
-	if e.ContentType == jsonType {
+	if isJSON(e.ContentType) {
 		e.ContentType = ""
 	}
 	if err := e.complete(spec, when, version); err != nil {
@@ -260,7 +272,7 @@ func decodeStructured(r Record) (Envelope, []byte, error) {
 	if e.Key == "" {
 		e.Key = s.Subject
 	}
-	if e.ContentType == jsonType {
+	if isJSON(e.ContentType) {
 		e.ContentType = ""
 	}
 	if err := e.complete(s.SpecVersion, s.Time, s.Version.String()); err != nil {

@@ -71,6 +71,27 @@ func TestDecodeStructured(t *testing.T) {
 	}
 }
 
+// TestContentTypes: JSON is known however its type is spelled, in both modes.
+func TestContentTypes(t *testing.T) {
+	for text, want := range map[string]string{
+		"application/json": "", "application/json; charset=utf-8": "", "Application/JSON;charset=UTF-8": "",
+		"application/json; charset=latin1": "application/json; charset=latin1", "text/plain": "text/plain", "json": "json",
+	} {
+		e := envelope()
+		e.ContentType = text
+		if e, _, err := event.Decode(event.Encode(e, []byte("{}"))); err != nil || e.ContentType != want {
+			t.Errorf("content type %q is read as %q, %v, want %q", text, e.ContentType, err, want)
+		}
+		r := event.Record{
+			Headers: []event.Header{{Key: "content-type", Value: []byte("application/cloudevents+json")}},
+			Value:   []byte(`{"specversion":"1.0","id":"1","source":"/erp","type":"x","datacontenttype":"` + text + `","data":{}}`),
+		}
+		if e, _, err := event.Decode(r); err != nil || e.ContentType != want {
+			t.Errorf("datacontenttype %q is read as %q, %v, want %q", text, e.ContentType, err, want)
+		}
+	}
+}
+
 func TestDecodeMalformed(t *testing.T) {
 	header := func(key, value string) func(*event.Record) {
 		return func(r *event.Record) {
