@@ -224,7 +224,8 @@ func (b *Bus) existing(ctx context.Context, topics []string) (map[event.Partitio
 func (b *Bus) OffsetsAfter(ctx context.Context, at time.Time, topics []string) (map[event.Partition]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()
-	offsets, err := b.admin.ListOffsetsAfterMilli(ctx, at.UnixMilli(), topics...)
+	ms := max(at.UnixMilli(), 0) // below it, Kafka takes a time for something else: -1 is the end
+	offsets, err := b.admin.ListOffsetsAfterMilli(ctx, ms, topics...)
 	if err == nil {
 		err = offsets.Error()
 	}

@@ -450,6 +450,12 @@ func TestTail(t *testing.T) {
 	} {
 		golden(t, name, s.must(append([]string{"tail", "--follow=false"}, args...)...))
 	}
+	all := s.must("tail", "--follow=false")
+	for _, from := range []string{"1960-01-01", "1969-12-31T23:59:59.999Z", "2000000h"} { // before there were times in Kafka
+		if got := s.must("tail", "--follow=false", "--from", from); got != all {
+			t.Errorf("tail --from %s prints %q, want all", from, got)
+		}
+	}
 	if _, err := s.tutti("tail", "--topic", "nope"); err == nil || !strings.Contains(err.Error(), "no topic is nope: there are test.thing") {
 		t.Errorf("tail of a topic that is not there = %v", err)
 	}
