@@ -52,6 +52,9 @@ func (c Config) place(ctx context.Context, tx *store.Tx, p orderv1.Place) (statu
 	if err != nil {
 		return "", fmt.Errorf("place order %s: %w", p.OrderID, err)
 	}
+	if len(lines) > maxData {
+		return "", problem.Unprocessable("order is not acceptable: its lines have %d bytes as JSON, want at most %d", len(lines), maxData)
+	}
 	p.Lines = nil
 	now, hash := tx.Now().UnixMilli(), fingerprint(p, lines)
 	n, err := tx.Affected(ctx, `INSERT INTO orders (id, customer, status, total, placed_at, deadline, request_hash, lines, history, directed)

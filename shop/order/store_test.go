@@ -140,6 +140,22 @@ func TestPlaceOnce(t *testing.T) {
 	}
 }
 
+// TestLargeOrder: what no event holds is refused, and told as the caller's fault.
+func TestLargeOrder(t *testing.T) {
+	d := open(t)
+	p := request("o1")
+	for i := range maxLines {
+		p.Lines = append(p.Lines, orderv1.Line{SKU: strings.Repeat("&", maxID-4) + fmt.Sprintf("%04d", i), Quantity: 1, UnitPrice: 1})
+	}
+	if _, said, err := d.place(p); problem.KindOf(err) != problem.Unacceptable {
+		t.Errorf("place() of a large order = %q, %v, want it refused", said, err)
+	}
+	p.Lines = p.Lines[:1000]
+	if _, said, err := d.place(p); err != nil || len(said) != 1 {
+		t.Errorf("place() of half of it = %q, %v", said, err)
+	}
+}
+
 func TestBatchConfirmsManyOrders(t *testing.T) {
 	d := open(t)
 	var scheduled []shippingv1.Scheduled

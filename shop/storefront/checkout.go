@@ -102,5 +102,9 @@ func (c cart) checkOut(r checkout) (cmd orderv1.Place, done bool, err error) {
 	for _, l := range c.lines {
 		cmd.Lines = append(cmd.Lines, orderv1.Line{SKU: l.SKU, Quantity: l.Quantity, UnitPrice: l.UnitPrice})
 	}
+	text, _ := json.Marshal(cmd.Lines) // strings and numbers: cannot fail
+	if len(text) > maxData {
+		return orderv1.Place{}, false, problem.Unprocessable("cart %s has too much in it: order some of it by another one", c.id)
+	}
 	return cmd, false, nil
 }

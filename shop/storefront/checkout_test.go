@@ -58,6 +58,10 @@ func TestCheckOut(t *testing.T) {
 	agreed.Total, outdated.Total = 1825, 1800
 	ordered := full
 	ordered.order, ordered.hash = "web-c1", request.hash()
+	large := cart{id: "c1"}
+	for range maxLines {
+		large.lines = append(large.lines, line{SKU: strings.Repeat("&", maxID), Quantity: 1, UnitPrice: 1, Total: 1})
+	}
 	place := orderv1.Place{
 		OrderID: "web-c1", CustomerID: "ada", PaymentToken: "tok_ok", Address: home,
 		Lines: []orderv1.Line{{SKU: "85123A", Quantity: 6, UnitPrice: 255}, {SKU: "22086", Quantity: 1, UnitPrice: 295}},
@@ -74,6 +78,7 @@ func TestCheckOut(t *testing.T) {
 		{"at the total shown", full, agreed, place, false, problem.Internal},
 		{"at another total", full, outdated, orderv1.Place{}, false, problem.Clash},
 		{"empty cart", cart{id: "c1"}, request, orderv1.Place{}, false, problem.Unacceptable},
+		{"more than a command holds", large, request, orderv1.Place{}, false, problem.Unacceptable},
 		{"again", ordered, request, orderv1.Place{}, true, problem.Internal},
 		{"again with another token", ordered, other, orderv1.Place{}, false, problem.Unacceptable},
 	} {
