@@ -170,6 +170,7 @@ func (w *World) revive(dead *instance, after time.Duration) {
 	if !mine {
 		return
 	}
+	w.surprisedBy(dead) // it may have ended otherwise than the fault wants
 	i := &instance{name: dead.name, register: dead.register, cfg: dead.cfg}
 	if err := w.start(i); err != nil && !i.wasAsked() {
 		w.t.Errorf("start %s again: %v", dead.name, err)

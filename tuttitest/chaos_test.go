@@ -2,9 +2,14 @@ package tuttitest
 
 import (
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/tutti-go/tutti/service"
 )
 
 func TestPlansFollowTheirSeed(t *testing.T) {
@@ -21,4 +26,28 @@ func TestPlansFollowTheirSeed(t *testing.T) {
 			t.Errorf("fault %v begins at %v, want it within %v", h, h.at, c.Over)
 		}
 	}
+}
+
+// TestChaosHidesNoEnd: a service that ends by itself, while a fault waits for it to come
+// to a point, fails the test, which is another process.
+func TestChaosHidesNoEnd(t *testing.T) {
+	const inside = "TUTTITEST_INSIDE"
+	if os.Getenv(inside) == "" {
+		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChaosHidesNoEnd$")
+		again.Env = append(os.Environ(), inside+"=1")
+		out, err := again.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "service idle ended by itself") {
+			t.Errorf("the test ended with %v and says\n%s", err, out)
+		}
+		return
+	}
+	Run(t, func(w *World) {
+		w.Start("idle", func(*service.Service) {})
+		w.chaos.Go(func() {
+			w.harm(harm{kind: CrashPoint, service: "idle", point: service.BeforeCommit, n: 8, lasts: time.Second})
+		})
+		w.Sleep(time.Second)
+		w.get("idle").cancel(nil) // as a fault of its own would
+		w.Quiet()
+	})
 }

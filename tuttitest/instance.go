@@ -146,12 +146,17 @@ func (w *World) run(ctx context.Context, i *instance) {
 func (w *World) surprise() {
 	w.t.Helper()
 	for _, i := range w.all() {
-		i.mu.Lock()
-		surprising := i.ready && !i.asked
-		i.mu.Unlock()
-		if surprising && i.hasEnded() && i.expectEnd() {
-			w.t.Errorf("service %s ended by itself: %v", i.name, i.err)
-		}
+		w.surprisedBy(i)
+	}
+}
+
+func (w *World) surprisedBy(i *instance) {
+	w.t.Helper()
+	i.mu.Lock()
+	surprising := i.ready && !i.asked
+	i.mu.Unlock()
+	if surprising && i.hasEnded() && i.expectEnd() {
+		w.t.Errorf("service %s ended by itself: %v", i.name, i.err)
 	}
 }
 
