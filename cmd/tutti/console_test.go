@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tutti-go/tutti/internal/admin"
 	"github.com/tutti-go/tutti/kafka"
 )
 
@@ -64,6 +65,21 @@ func TestSizesAndRetention(t *testing.T) {
 		if got := retention(info); got != want {
 			t.Errorf("retention(%+v) = %q, want %q", info, got, want)
 		}
+	}
+}
+
+// TestLongList: what is printed in pieces has one heading, and no gaps.
+func TestLongList(t *testing.T) {
+	var out bytes.Buffer
+	c := &console{out: &out}
+	for _, heading := range []bool{true, false} {
+		if err := c.records([]admin.Record{{Service: "s", ID: "t/0@1", State: "dead"}}, heading); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 3 || !strings.HasPrefix(lines[0], "SERVICE") || !strings.HasPrefix(lines[1], "s ") || !strings.HasPrefix(lines[2], "s ") {
+		t.Errorf("printed is %q, want a heading and two lines", lines)
 	}
 }
 

@@ -211,9 +211,9 @@ func (c *console) records(rs []admin.Record, heading bool) error {
 			r.Service, r.ID, r.State, orDash(r.Type), orDash(r.Key), strconv.Itoa(r.Attempts), stamp(when), strconv.Itoa(r.Behind), orDash(brief(r.Error, 100)),
 		})
 	}
-	head := []string{"SERVICE", "ID", "STATE", "TYPE", "KEY", "ATTEMPTS", "DIED/DUE", "BEHIND", "ERROR"}
-	if !heading {
-		head = make([]string, len(head))
+	var head []string
+	if heading {
+		head = []string{"SERVICE", "ID", "STATE", "TYPE", "KEY", "ATTEMPTS", "DIED/DUE", "BEHIND", "ERROR"}
 	}
 	return c.table(head, rows)
 }
