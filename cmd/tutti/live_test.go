@@ -487,3 +487,38 @@ func TestTailFollows(t *testing.T) {
 		t.Errorf("tail ended with %v, want nil", err)
 	}
 }
+
+// TestTailOfKafkaThatIsGone: what is to end ends, and who follows is told.
+func TestTailOfKafkaThatIsGone(t *testing.T) {
+	broker, err := kafka.Embed(kafka.BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close()
+	if err := errors.Join(bus.EnsureTopics(t.Context(), []event.Topic{{Name: "gone"}}), broker.Close()); err != nil {
+		t.Fatal(err)
+	}
+	p := event.Partition{Topic: "gone"}
+	for _, follow := range []bool{false, true} {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		reader, writer := io.Pipe()
+		said := make(chan string, 1)
+		go func() {
+			line := make([]byte, 500)
+			n, _ := reader.Read(line)
+			said <- string(line[:n])
+			cancel()
+		}()
+		tail := &tailing{follow: follow, asks: 50 * time.Millisecond}
+		err := tail.read(ctx, &console{out: io.Discard, err: writer}, bus, map[event.Partition]int64{p: 0}, map[event.Partition]int64{p: 1})
+		ended := ctx.Err() == nil
+		_ = writer.Close()
+		if got := <-said; follow != strings.Contains(got, "waiting for Kafka: ") || follow == ended || follow == (err != nil) {
+			t.Errorf("with --follow=%v tail ended with %v, and said %q", follow, err, got)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,10 +28,11 @@ type tailing struct {
 	from                  string
 	limit                 int
 	follow, asJSON        bool
+	asks                  time.Duration // how often Kafka is asked whether it is there
 }
 
 func tailCommand(con *console) *cobra.Command {
-	t := &tailing{set: newSettings()}
+	t := &tailing{set: newSettings(), asks: connectWithin}
 	cmd := &cobra.Command{
 		Use:   "tail",
 		Short: "Print events as they pass, decoded",
@@ -140,16 +142,21 @@ func (t *tailing) read(ctx context.Context, con *console, b *kafka.Bus, begins, 
 		return err
 	}
 	defer tail.Close()
+	reading, stop := context.WithCancelCause(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer stop(nil)
+	beside.Go(func() { t.watch(reading, con, b, stop) })
 	buffered := bufio.NewWriter(con.out)
 	to := *con
 	to.out = buffered
 	for printed := 0; t.follow || !tail.Reached(ends); {
-		records, err := tail.Poll(ctx, 1000)
+		records, err := tail.Poll(reading, 1000)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil {
-			return err
+			return cmp.Or(context.Cause(reading), err)
 		}
 		for _, r := range records {
 			if !t.follow && r.Offset >= ends[r.Partition] {
@@ -171,6 +178,33 @@ func (t *tailing) read(ctx context.Context, con *console, b *kafka.Bus, begins, 
 		}
 	}
 	return nil
+}
+
+// watch looks now and again whether Kafka is there, for which reading waits in silence.
+// Who follows is told; what is to end ends with the error.
+func (t *tailing) watch(ctx context.Context, con *console, b *kafka.Bus, stop context.CancelCauseFunc) {
+	for away := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(t.asks):
+		}
+		asking, cancel := context.WithTimeout(ctx, t.asks)
+		_, err := b.Topics(asking)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !t.follow:
+			stop(err)
+			return
+		case err != nil && !away:
+			fmt.Fprintf(con.err, "tutti: waiting for Kafka: %v\n", err)
+		case err == nil && away:
+			fmt.Fprintln(con.err, "tutti: Kafka answers again")
+		}
+		away = err != nil
+	}
 }
 
 // wants reports whether a record is one of those asked for.
