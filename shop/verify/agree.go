@@ -2,6 +2,7 @@ package verify
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/tutti-go/tutti/store"
 )
@@ -132,6 +133,11 @@ func (j *judgement) numbers() {
 		have := j.trail.lanes[lane]
 		j.check(have >= last, Agree, lane.Lane, "it has numbered %d events of %s, and log and outbox have %d", last, lane.Partition, have)
 		j.check(have <= last, Agree, lane.Lane, "it has numbered %d events of %s, and the log has %d", last, lane.Partition, have)
+	}
+	for lane, have := range j.trail.lanes {
+		owner, _, _ := strings.Cut(lane.Lane, ".")
+		gone := slices.ContainsFunc(j.services, func(b *books) bool { return b.service == owner && !b.there })
+		j.check(!gone, Agree, owner, "its database is not there, and the log has %d of its events in %s", have, lane.Partition)
 	}
 	for _, b := range j.services {
 		for p, at := range b.positions {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/shop/catalogv1"
 	"github.com/tutti-go/tutti/shop/inventoryv1"
 	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/shop/paymentv1"
@@ -40,10 +41,10 @@ func newFixture(t *testing.T) *fixture {
 	f.must(err)
 	f.bus, err = kafka.Connect(ctx, kafka.Config{Brokers: broker.Addrs()})
 	f.must(err)
-	f.must(f.bus.EnsureTopics(ctx, []event.Topic{orderv1.Topic, inventoryv1.Topic, paymentv1.Topic, shippingv1.Topic, shippingv1.Commands}))
+	f.must(f.bus.EnsureTopics(ctx, []event.Topic{catalogv1.Topic, orderv1.Topic, inventoryv1.Topic, paymentv1.Topic, shippingv1.Topic, shippingv1.Commands}))
 	f.producer, err = f.bus.Producer("fixture")
 	f.must(err)
-	publishes := map[event.Contract]bool{scheduleDelivery: true}
+	publishes := map[event.Contract]bool{scheduleDelivery: true, catalogv1.Listed{}.Contract(): true}
 	for _, c := range append(ofOrder[:], ofReturn[:]...) {
 		publishes[c] = true
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/shop/catalogv1"
 	"github.com/tutti-go/tutti/shop/orderv1"
 )
 
@@ -204,6 +205,23 @@ func expect(t *testing.T, r Report, invariant, id string) {
 	if inv.OK || !named || r.OK() {
 		t.Errorf("%s of %q is not found; found is:%s", invariant, id, violations(r))
 	}
+}
+
+// TestDatabaseIsGone: a database that has said something is missed, also where no other
+// says the same.
+func TestDatabaseIsGone(t *testing.T) {
+	f := newFixture(t)
+	f.settle()
+	f.did("catalog", `INSERT INTO products (sku, name, price, search) VALUES ('A', 'A', 1, 'a')`, catalogv1.Listed{SKU: "A", Name: "A", Price: 1})
+	log := f.fetched()
+	dir := copyDatabases(t, f.stopped())
+	if r := judged(t.Context(), t, dir, log, Config{}); !r.OK() {
+		t.Errorf("found is:%s", violations(r))
+	}
+	if err := os.Remove(filepath.Join(dir, "catalog.db")); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, judged(t.Context(), t, dir, log, Config{}), Agree, "catalog")
 }
 
 // TestLogLies falsifies the log.
