@@ -1,6 +1,9 @@
 package replay
 
-import "strings"
+import (
+	"context"
+	"strings"
+)
 
 // invoice is the lines of one invoice that can go to the shop.
 type invoice struct {
@@ -25,10 +28,16 @@ type grouper struct {
 
 // eachInvoice calls emit with every invoice of the file that has lines left, in
 // order, and reject with every line that is rejected by itself or within its
-// invoice.
-func eachInvoice(src *source, reject func(row), emit func(invoice) error) error {
+// invoice. It can be stopped at each line: a long file may have no invoice.
+func eachInvoice(ctx context.Context, src *source, reject func(row), emit func(invoice) error) error {
 	g := grouper{reject: reject, emit: emit, seen: map[string]bool{}}
-	if err := src.each(g.add); err != nil {
+	add := func(r row) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return g.add(r)
+	}
+	if err := src.each(add); err != nil {
 		return err
 	}
 	return g.flush()

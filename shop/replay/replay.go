@@ -163,14 +163,14 @@ func (r *run) feed(ctx context.Context) error {
 	}
 	r.start = time.Now()
 	defer r.ledger.finish()
-	return eachInvoice(r.src, r.reject, func(inv invoice) error {
+	return eachInvoice(ctx, r.src, r.reject, func(inv invoice) error {
 		if !inv.returned && !r.plan.orders[inv.id] {
 			return r.src.changed()
 		}
 		r.read.Add(1)
 		if inv.returned {
 			r.takeBack(ctx, r.ledger.bring(inv))
-			return ctx.Err()
+			return nil
 		}
 		return r.place(ctx, inv)
 	})

@@ -116,3 +116,20 @@ func TestStoppedAtPipe(t *testing.T) {
 		t.Errorf("Open() = %v, want %v", err, context.Canceled)
 	}
 }
+
+// And whoever reads a long file that has no invoice.
+func TestStoppedAmongBlankLines(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "blank.csv")
+	text := columnNames() + strings.Repeat("\n", 1000)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := Open(t.Context(), file, nil); err != nil || f.plan.lines != 999 {
+		t.Fatalf("Open() = %+v, %v", f, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(ctx, file, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("Open() = %v, want %v", err, context.Canceled)
+	}
+}
