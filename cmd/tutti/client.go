@@ -65,8 +65,8 @@ type home struct {
 	url string
 }
 
-// find asks who is there. Of several instances of a service the first one speaks:
-// they share a database.
+// find asks who is there. Of several instances of a service the first one that answers
+// speaks: they share a database. Who asks for one service needs no other.
 func (c *client) find(ctx context.Context) ([]home, error) {
 	var homes []home
 	var errs []error
@@ -87,7 +87,7 @@ func (c *client) find(ctx context.Context) ([]home, error) {
 			}
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(errs...); err != nil && (c.service == "" || len(homes) == 0) {
 		return nil, err
 	}
 	if len(homes) == 0 {

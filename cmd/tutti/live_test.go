@@ -279,6 +279,21 @@ func TestSelectionIsFrozen(t *testing.T) {
 	}
 }
 
+// TestOneInstanceIsDown: the others answer for its service, if that is known to be all
+// that is wanted.
+func TestOneInstanceIsDown(t *testing.T) {
+	s := begin(t)
+	admin := "127.0.0.1:1," + s.admin
+	if out, err := s.tutti("deadletters", "list", "--admin", admin, "--service", "picky"); err != nil || out != "0 dead letters\n" {
+		t.Errorf("list of one service = %q, %v", out, err)
+	}
+	for _, service := range []string{"", "other"} {
+		if _, err := s.tutti("deadletters", "list", "--admin", admin, "--service", service); err == nil || !strings.Contains(err.Error(), "127.0.0.1:1/services") {
+			t.Errorf("list of %q = %v, want who does not answer", service, err)
+		}
+	}
+}
+
 func TestDiscardAsks(t *testing.T) {
 	s := begin(t)
 	s.produce(thing("a", -1), thing("b", -1))
