@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,6 +87,15 @@ func (ch *change) run(ctx context.Context, cmd *cobra.Command, h home, targets [
 	}
 	if skipped > 0 {
 		return cli.Failed()
+	}
+	return nil
+}
+
+// given fails if an argument is empty, as an unset variable of a script is: what is
+// asked for by no id is anything.
+func given(cmd *cobra.Command, args []string) error {
+	if slices.Contains(args, "") {
+		return cli.Usage(cmd, errors.New("an argument is empty"))
 	}
 	return nil
 }

@@ -203,7 +203,7 @@ func (j *jobsOf) checkChange(cmd *cobra.Command, args []string) error {
 	case len(args) == 0 && !filters && !j.all:
 		return cli.Usage(cmd, errors.New("nothing says which jobs, want kind and id, --kind, --error or --all"))
 	}
-	return nil
+	return given(cmd, args)
 }
 
 // freeze makes a list of what is selected now.

@@ -408,6 +408,11 @@ func TestJobs(t *testing.T) {
 	if _, err := s.tutti("jobs", "retry", "test.alarm", "3"); err == nil || !strings.Contains(err.Error(), "is no dead job") {
 		t.Errorf("retry of a timer that waits = %v", err)
 	}
+	for _, args := range [][]string{{"test.alarm", ""}, {"", "1"}} { // as where a script has an unset variable
+		if _, err := s.tutti(append([]string{"jobs", "retry"}, args...)...); err == nil || !strings.Contains(err.Error(), "is empty") {
+			t.Errorf("retry of %q = %v, want that one is empty", args, err)
+		}
+	}
 	s.mended.Store(true)
 	golden(t, "jobs-retry.txt", s.must("jobs", "retry", "test.alarm", "1", "--verbose"))
 	golden(t, "jobs-discard.txt", s.must("jobs", "discard", "--error", "BELL"))

@@ -106,10 +106,12 @@ func (g *sagasOf) checkChange(cmd *cobra.Command, ids []string, p *sagaPicks, o 
 		return cli.Usage(cmd, errors.New("--all and flags that pick are both given, want one of them"))
 	case len(ids) == 0 && !o.all && !p.picks(cmd):
 		return cli.Usage(cmd, errors.New("nothing says which instances, want ids, --status, --key, --older, --younger, --idle or --all"))
+	case cmd.Flags().Changed("key") && p.key == "":
+		return cli.Usage(cmd, errors.New("--key is empty, which is the beginning of every id"))
 	case action == "skip" && o.part == "":
 		return cli.Usage(cmd, errors.New("--part is missing: which is to be skipped?"))
 	}
-	return nil
+	return given(cmd, ids)
 }
 
 // selected makes a list of what is selected now, of one service.
@@ -185,6 +187,9 @@ decision goes into the history, with who decided and why.`,
   tutti sagas decide 4711 reject --saga loan --part 'final approval' --by ada --note 'no income'`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := given(cmd, args); err != nil {
+				return err
+			}
 			ch.asJSON, o.option = g.asJSON, args[1]
 			d, err := g.one(cmd.Context(), cmd)
 			if err != nil {

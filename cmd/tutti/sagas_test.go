@@ -209,6 +209,22 @@ func TestSagaSelectionIsFrozen(t *testing.T) {
 	}
 }
 
+// TestSagaOfNoID: an id that is empty, as an unset variable of a script is, is no choice of
+// any instance.
+func TestSagaOfNoID(t *testing.T) {
+	var engine *saga.Engine
+	s := begin(t, claims(&engine))
+	s.start(engine, "c1")
+	for _, args := range [][]string{{"decide", "", "approve"}, {"cancel", ""}, {"cancel", "--key", ""}, {"skip", "", "--part", "approval"}} {
+		if _, err := s.tutti(append([]string{"sagas"}, args...)...); err == nil || !strings.Contains(err.Error(), "is empty") {
+			t.Errorf("tutti sagas %q = %v, want that the id is empty", args, err)
+		}
+	}
+	if n := s.sagas("deciding"); n != 1 {
+		t.Errorf("%d are deciding, want c1 as it was", n)
+	}
+}
+
 func TestSagaCompletion(t *testing.T) {
 	var engine *saga.Engine
 	s := begin(t, claims(&engine))
