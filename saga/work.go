@@ -205,6 +205,9 @@ func (w *work) finish() error {
 		if above == nil || above.plan == nil { // retention took it, or its saga is gone: nobody waits
 			continue
 		}
+		if !above.over {
+			w.touch(above) // to store it finds out whether memory has it as it was before it started this one
+		}
 		if err := w.run(above).childEnded(up.Path, in); err != nil {
 			return err
 		}
