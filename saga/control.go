@@ -167,8 +167,9 @@ func (e *Engine) control(ctx context.Context, tx *store.Tx, a Action, do func(ru
 	if e.current[a.Saga] == nil {
 		return problem.NotFound("there is no saga %q here: there are %s", clip(a.Saga), e.names())
 	}
-	w := e.work(ctx, tx)
-	in, err := w.get(key{a.Saga, a.ID})
+	w, k := e.work(ctx, tx), key{a.Saga, a.ID}
+	e.cache.take(k) // a person sees what is stored
+	in, err := w.get(k)
 	switch {
 	case err != nil:
 		return err

@@ -1,12 +1,14 @@
 package saga_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/tutti-go/tutti/saga"
 	"github.com/tutti-go/tutti/service"
+	"github.com/tutti-go/tutti/store"
 	"github.com/tutti-go/tutti/tuttitest"
 )
 
@@ -41,4 +43,20 @@ func TestSubsOverInstances(t *testing.T) {
 		w.beginShared()
 		w.ExpectRows("director", `SELECT COUNT(*) FROM saga_live`, "0")
 	}, saga.Define("outer", 1, starts(), within(in), work[a](), second, work[d]()))
+}
+
+// A person's wish is not refused by an instance that remembers a saga as it was.
+func TestDecideOverInstances(t *testing.T) {
+	def := saga.Define("loan", 1, starts(), work[a](), within(inner()),
+		saga.Decide("approval", saga.Accept("yes", func(*story, saga.Decision) {})))
+	share(t, func(w *theatre) {
+		w.beginShared()
+		for i := range shared {
+			if err := w.order(func(ctx context.Context, tx *store.Tx) error {
+				return w.engine.Decide(ctx, tx, saga.Action{Saga: "loan", ID: fmt.Sprint("s", i), By: "ann"}, "", "yes")
+			}); err != nil {
+				t.Error(err)
+			}
+		}
+	}, def)
 }
