@@ -18,7 +18,7 @@ func FuzzEncode(f *testing.F) {
 			t.Fatal(err)
 		}
 		d := document{State: &text, Cause: cause{id, flow, trace, note}, Marks: []mark{
-			{Path: path, Is: done, Tries: n, Due: due, Since: since, Pick: n, Note: note, State: raw, Asked: []string{id, flow}[:n&1+1]},
+			{Path: path, Is: done, Tries: n, Due: due, Since: since, Pick: n, Note: note, Child: text, State: raw, Asked: []string{id, flow}[:n&1+1]},
 			{Path: path, Is: sent, Since: since},
 		}}
 		if rare {

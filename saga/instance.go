@@ -51,7 +51,8 @@ type mark struct {
 	Due     int64           `json:"d,omitempty"` // ms: when something is to be done about it
 	Since   int64           `json:"t"`           // ms
 	Pick    int             `json:"c,omitempty"` // the branch chosen, or the iteration, from 1
-	Note    string          `json:"w,omitempty"` // why it failed; the id of another saga
+	Note    string          `json:"w,omitempty"` // why it failed
+	Child   string          `json:"k,omitempty"` // the id of another saga; in documents of before, the note
 	State   json.RawMessage `json:"x,omitempty"` // as it was when it was done, in a loop
 	Asked   []string        `json:"i,omitempty"` // ids of its last commands, where answers do not say whose they are
 	Unasked []string        `json:"j,omitempty"` // of the last ones that were to undo it
@@ -159,6 +160,7 @@ func (m *mark) append(to []byte) []byte {
 	to = strconv.AppendInt(append(to, `,"t":`...), m.Since, 10)
 	to = appendNumber(to, `,"c":`, int64(m.Pick))
 	to = appendText(to, `,"w":`, m.Note)
+	to = appendText(to, `,"k":`, m.Child)
 	if len(m.State) > 0 {
 		to = append(append(to, `,"x":`...), m.State...)
 	}

@@ -63,6 +63,25 @@ func TestSubBesidePivot(t *testing.T) {
 	}, def)
 }
 
+// A saga within another that is past its pivot stays so, however often its undo is tried.
+func TestRetryOfSubPastItsPivot(t *testing.T) {
+	child := saga.Define("child", 1, saga.Step("a", saga.Send(func(s *story) do[a] { return do[a]{s.ID, "0"} }),
+		saga.Done(func(*story, event.Message[did[a]]) {})).Attempts(0).Pivot())
+	def := saga.Define("beside", 1, starts(), within(child), work[d]())
+	play(t, func(w *theatre) {
+		w.hands.will("do-d p", "wont")
+		w.Publish(begin{ID: "p"})
+		w.expect("p", saga.Stuck, "d: no d")
+		for range 2 {
+			if err := w.retry("p"); err != nil {
+				t.Fatal(err)
+			}
+			w.Quiet()
+			w.expect("p", saga.Stuck, "d: no d")
+		}
+	}, def)
+}
+
 // A wait that is retried waits again, and takes what came since.
 func TestRetryOfWaitBesidePivot(t *testing.T) {
 	def := saga.Define("beside", 1, starts(), saga.Parallel("both",

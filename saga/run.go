@@ -345,7 +345,7 @@ func (r run) startChild(n *node, path string) (outcome, error) {
 		return waits, err
 	}
 	m := r.add(path, waiting)
-	m.Note = id
+	m.Child = id
 	if other != nil {
 		why := fmt.Sprintf("there is a saga %s %s already", k.saga, id)
 		r.giveUp(m, why)

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -154,7 +155,8 @@ func (r run) againBack(n *node, m *mark, why string) {
 
 // undoChild has the saga of a part compensated, wherever it stands.
 func (r run) undoChild(n *node, m *mark) (outcome, error) {
-	in, err := r.w.get(key{n.child.plan.name, m.Note})
+	m.Child = cmp.Or(m.Child, m.Note)
+	in, err := r.w.get(key{n.child.plan.name, m.Child})
 	if err != nil {
 		return waits, err
 	}
