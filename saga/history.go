@@ -29,8 +29,9 @@ type line struct{ Did, Part, Type, Event, Note string }
 
 const same = "="
 
-// absolute tells a time from a difference: no line comes a century after another.
-const absolute = 1 << 41
+// absolute tells a time from a difference: no line comes 17 years after another, and
+// none is of before 1987.
+const absolute = 1 << 39
 
 // write appends a line, of which event is the last one's.
 func (l line) write(to []byte, at int64, event string) []byte {

@@ -200,3 +200,20 @@ func TestShowOfLongHistory(t *testing.T) {
 		}
 	})
 }
+
+// TestTimeOfLate: what comes after the end is shown with its time.
+func TestTimeOfLate(t *testing.T) {
+	withOffice(t, func(o *office) {
+		o.Publish(applied{"c1"}, checked{"c1"})
+		o.Sleep(time.Second)
+		o.expect(o.change("decide", `,"option":"reject"`, "c1"), "c1 true")
+		o.Publish(unnoted{"c1"})
+		o.Sleep(time.Hour)
+		o.Publish(checked{"c1"})
+		o.Sleep(time.Second)
+		d := o.show("c1")
+		if last := d.History[len(d.History)-1]; last.Did != "late" || last.At.Before(time.Now().Add(-time.Minute)) || last.At.After(time.Now()) {
+			t.Errorf("it is %v, and the last line is %+v of %d; the saga is %s", time.Now(), last, len(d.History), d.Status)
+		}
+	})
+}
