@@ -2,6 +2,7 @@ package saga_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -74,5 +75,23 @@ func TestLateCancelLeavesState(t *testing.T) {
 		w.Publish(news{ID: "l"})
 		w.expect("l", saga.Completed, "")
 		w.want("told", w.told("l"), "a news")
+	}, def)
+}
+
+// Events that came together before their instance are taken in the order of their log.
+func TestOrderOfEarly(t *testing.T) {
+	def := saga.Define("early", 1, starts(),
+		saga.While("all", 12, func(s *story) bool { return s.N < 12 },
+			saga.Wait("one", saga.Done(func(s *story, m event.Message[news]) { s.N++; s.tell("%s", m.Body.What) }))))
+	play(t, func(w *theatre) {
+		var all []event.Body
+		for i := range 12 {
+			all = append(all, news{"e", fmt.Sprint(i)})
+		}
+		w.Publish(all...)
+		w.Quiet()
+		w.Publish(begin{ID: "e"})
+		w.expect("e", saga.Completed, "")
+		w.want("told", w.told("e"), "0 1 2 3 4 5 6 7 8 9 10 11")
 	}, def)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/bulk"
@@ -186,20 +187,31 @@ func (w *work) keepEarly(k key, r *reply, m event.Received) error {
 		k.saga, k.id, m.Source+" "+m.ID, w.now, string(text))
 }
 
-// takeEarly hands over the events that were kept for an instance.
+// takeEarly hands over the events that were kept for an instance, in the order in which
+// they came.
 func (w *work) takeEarly(k key) ([]signal, error) {
-	texts, err := store.Collect(w.ctx, w.tx, func(r store.Rows) (s string, err error) { return s, r.Scan(&s) },
-		`SELECT signal FROM saga_early WHERE saga = $1 AND id = $2 ORDER BY at, event`, k.saga, k.id)
-	if err != nil || len(texts) == 0 {
+	type early struct {
+		at   int64
+		text string
+		signal
+	}
+	all, err := store.Collect(w.ctx, w.tx, func(r store.Rows) (e early, err error) { return e, r.Scan(&e.at, &e.text) },
+		`SELECT at, signal FROM saga_early WHERE saga = $1 AND id = $2`, k.saga, k.id)
+	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	var out []signal
-	for _, text := range texts {
-		var s signal
-		if err := fastjson.Unmarshal([]byte(text), &s); err != nil {
+	for i := range all {
+		if err := fastjson.Unmarshal([]byte(all[i].text), &all[i].signal); err != nil {
 			return nil, fmt.Errorf("read early event of saga %s %s: %w", k.saga, k.id, err)
 		}
-		out = append(out, s)
+	}
+	slices.SortFunc(all, func(a, b early) int { // what came together is in the order of its log
+		x, y := a.Envelope, b.Envelope
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(x.Topic, y.Topic), cmp.Compare(x.Partition, y.Partition), cmp.Compare(x.Offset, y.Offset))
+	})
+	out := make([]signal, len(all))
+	for i := range all {
+		out[i] = all[i].signal
 	}
 	return out, w.tx.Exec(w.ctx, `DELETE FROM saga_early WHERE saga = $1 AND id = $2`, k.saga, k.id)
 }
