@@ -95,3 +95,31 @@ func TestOrderOfEarly(t *testing.T) {
 		w.want("told", w.told("e"), "0 1 2 3 4 5 6 7 8 9 10 11")
 	}, def)
 }
+
+// brief is the news of somebody who wants to know no more.
+type brief struct{ ID string }
+
+func (brief) Contract() event.Contract { return news{}.Contract() }
+
+// An event that comes too early is kept with all that any part, of any version, reads of it.
+func TestKeptWithAllFields(t *testing.T) {
+	def := func(version int, first, second *saga.Node[story]) *saga.Definition[story] {
+		return saga.Define("kept", version, starts(), work[a](), first, second)
+	}
+	less := func(name string) *saga.Node[story] {
+		return saga.Wait(name, saga.Done(func(s *story, m event.Message[brief]) { s.tell("%s", m.Body.ID) }))
+	}
+	more := func(name string) *saga.Node[story] {
+		return saga.Wait(name, saga.Done(func(s *story, m event.Message[news]) { s.tell("%s", m.Body.What) }))
+	}
+	play(t, func(w *theatre) {
+		w.hands.wills("do-a k", func(n int) string { return map[bool]string{true: "silent"}[n == 1] })
+		w.Publish(news{"k", "first"})
+		w.Quiet()
+		w.Publish(begin{ID: "k"})
+		w.Sleep(time.Second)
+		w.Publish(news{"k", "second"})
+		w.expect("k", saga.Completed, "")
+		w.want("told", w.told("k"), "a first second")
+	}, def(1, less("one"), less("two")), def(2, more("one"), more("two")))
+}

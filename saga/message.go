@@ -32,8 +32,7 @@ func (r run) message(to *route, m event.Received) error {
 		}
 	}
 	if r.plan.awaits[id] && !r.Back && len(r.Signals) < maxSignals {
-		by := to.ids[r.saga]
-		s, err := signalOf(event.Received{Envelope: m.Envelope, Body: to.body(by, m.Body)})
+		s, err := signalOf(m)
 		if err != nil {
 			return err
 		}

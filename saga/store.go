@@ -174,7 +174,7 @@ func (w *work) arm(in *instance, stopped *[]string) error {
 }
 
 // keepEarly keeps an event for an instance that has not started.
-func (w *work) keepEarly(k key, r *reply, m event.Received) error {
+func (w *work) keepEarly(k key, m event.Received) error {
 	s, err := signalOf(m)
 	if err != nil {
 		return err
@@ -216,7 +216,44 @@ func (w *work) takeEarly(k key) ([]signal, error) {
 	return out, w.tx.Exec(w.ctx, `DELETE FROM saga_early WHERE saga = $1 AND id = $2`, k.saga, k.id)
 }
 
-func signalOf(m event.Received) (signal, error) {
-	body, err := json.Marshal(m.Body)
-	return signal{m.Envelope, body}, err
+// signalOf keeps of an event what any of its readers wants: which one will take it is not
+// known yet.
+func signalOf(m event.Received) (s signal, err error) {
+	s.Envelope = m.Envelope
+	for _, b := range m.Body.(bodies) {
+		text, err := json.Marshal(b)
+		if err != nil {
+			return s, err
+		}
+		s.Body = union(s.Body, text)
+	}
+	return s, nil
+}
+
+// union has what either of two documents has, which are of one origin.
+func union(a, b json.RawMessage) json.RawMessage {
+	var x, y map[string]json.RawMessage
+	var l, m []json.RawMessage
+	if len(a) == 0 || string(a) == "null" {
+		return b
+	}
+	var both any
+	switch {
+	case string(b) == "null":
+		return a
+	case json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil:
+		for name, v := range y {
+			x[name] = union(x[name], v)
+		}
+		both = x
+	case json.Unmarshal(a, &l) == nil && json.Unmarshal(b, &m) == nil && len(l) == len(m):
+		for i := range l {
+			l[i] = union(l[i], m[i])
+		}
+		both = l
+	default:
+		return a
+	}
+	text, _ := json.Marshal(both) // of what is JSON: cannot fail
+	return text
 }

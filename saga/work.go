@@ -109,8 +109,7 @@ func (w *work) message(k key, r *route, m event.Received) error {
 		return w.begin(in, line{Type: r.contract.String(), Event: m.ID})
 	}
 	if p.awaits[id] || p.cancels[id] != nil {
-		by := r.ids[k.saga]
-		return w.keepEarly(k, by, event.Received{Envelope: m.Envelope, Body: r.body(by, m.Body)})
+		return w.keepEarly(k, m)
 	}
 	w.e.stray.Add(1) // an answer to what nobody here has asked
 	return nil
