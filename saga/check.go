@@ -252,12 +252,31 @@ func CheckAnswers(services []*service.Service, sagas ...Saga) error {
 	return errors.Join(errs...)
 }
 
-// knows reports parts that an instance has reached and that the plan has not.
+// knows reports parts that an instance has reached and that the plan has not, or has as
+// something else.
 func (p *plan) knows(marks []mark) error {
 	for _, m := range marks {
-		if n := p.nodes[nameOf(m.Path)]; (n == nil || n.looped != strings.Contains(m.Path, "[")) && m.Is != undone && m.Is != void && m.Is != skipped {
-			return fmt.Errorf("it has reached %q, which version %d does not have", m.Path, p.version)
+		if n := p.nodes[nameOf(m.Path)]; (n == nil || !n.fits(m)) && m.Is != undone && m.Is != void && m.Is != skipped {
+			return fmt.Errorf("it has reached %q, which version %d does not have, or has as something else", m.Path, p.version)
 		}
 	}
 	return nil
+}
+
+// fits reports whether a mark can be one of a part, as far as it tells.
+func (n *node) fits(m mark) bool {
+	if strings.Count(m.Path, "[") != n.loops || m.Child != "" && n.kind != sub {
+		return false
+	}
+	switch n.kind {
+	case parallel:
+		return false
+	case choice:
+		return m.Pick > 0
+	case loop:
+		return m.Is == waiting || m.Is == done || m.Is == failed || m.Is == stuck
+	case step:
+		return m.Pick == 0 && m.Is != waiting
+	}
+	return m.Pick == 0 && m.Is != sent && m.Is != pausing && m.Is != unknown
 }

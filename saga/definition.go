@@ -56,7 +56,7 @@ func Define[S any](name string, version int, parts ...*Node[S]) *Definition[S] {
 		}
 	}
 	d := &Definition[S]{p}
-	p.index(p.root, false)
+	p.index(p.root, 0)
 	p.compare()
 	if err := d.Check(); err != nil {
 		panic(err)
@@ -106,8 +106,8 @@ func (p *plan) bind(to map[contractID]*reply, r *reply) []string {
 }
 
 // index gives every node its name, and tells those within loops.
-func (p *plan) index(n *node, looped bool) {
-	n.looped = looped
+func (p *plan) index(n *node, loops int) {
+	n.loops, n.looped = loops, loops > 0
 	if n.name != "" {
 		if p.nodes[n.name] != nil {
 			p.faults = append(p.faults, fmt.Sprintf("two parts are called %q", n.name))
@@ -119,8 +119,11 @@ func (p *plan) index(n *node, looped bool) {
 			p.awaits[idOf(r.contract)] = true
 		}
 	}
+	if n.kind == loop {
+		loops++
+	}
 	for _, c := range n.children {
-		p.index(c, looped || n.kind == loop)
+		p.index(c, loops)
 	}
 }
 

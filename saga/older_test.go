@@ -86,3 +86,39 @@ func TestMovedIntoLoop(t *testing.T) {
 		}
 	}, v1)
 }
+
+// A part that has become something else is refused at the start as one that is gone is.
+func TestOtherKind(t *testing.T) {
+	for name, of := range map[string]struct{ first, second *saga.Node[story] }{
+		"a condition":        {work[a](), saga.If("a", func(*story) bool { return true }, work[c]())},
+		"a wait":             {work[b](), newsNode("b").Within(time.Hour)},
+		"within other loops": {looping(work[a]()), looping(saga.While("inside", 2, func(s *story) bool { return s.N < 2 }, work[a]()))},
+		"branches":           {work[a](), saga.Parallel("a", work[c](), work[d]())},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var last []*saga.Node[story]
+			if name != "a wait" {
+				last = append(last, work[b]())
+			}
+			v1 := saga.Define("moved", 1, append([]*saga.Node[story]{starts(), of.first}, last...)...)
+			v2 := saga.Define("moved", 2, append([]*saga.Node[story]{starts(), of.second,
+				saga.From(1, func(s story) (story, error) { return s, nil })}, last...)...)
+			play(t, func(w *theatre) {
+				w.hands.will("do-b m", "silent")
+				w.Publish(begin{ID: "m"})
+				w.Sleep(time.Second)
+				w.Stop("director")
+				w.defs = []saga.Saga{v2}
+				if err := w.TryStart("director", w.register); err == nil {
+					w.Sleep(time.Hour)
+					t.Error("it started", w.Query("director", `SELECT status, doc FROM saga_live UNION ALL SELECT status, doc FROM saga_done`))
+				}
+			}, v1)
+		})
+	}
+}
+
+func looping(part *saga.Node[story]) *saga.Node[story] {
+	return saga.While("outside", 2, func(s *story) bool { return s.N < 2 },
+		saga.Step("count", saga.Send(func(s *story) ended { s.N++; return ended{s.ID, "counting"} })).NothingToUndo(), part)
+}

@@ -33,7 +33,8 @@ type node struct {
 	kind     kind
 	name     string
 	children []*node
-	looped   bool // it is within a loop
+	loops    int  // that it is within
+	looped   bool // it is within one
 	alike    bool // the contract of a reply does not say which command it answers
 
 	send    *command
