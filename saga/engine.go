@@ -38,6 +38,7 @@ type Engine struct {
 	cache   cache
 	stray   atomic.Int64
 	last    int64 // number given; of the loop
+	shared  bool  // other instances of the service may have the same database
 }
 
 // route is who wants messages of a contract, in how many types.
@@ -74,6 +75,7 @@ func Register(s *service.Service, cfg Config, sagas ...Saga) *Engine {
 	s.Uses(service.Part{Name: "saga", Migrations: migrations, Check: e.check})
 	job.OnDue(s, e.onTimer)
 	s.Go(e.sweep)
+	s.Go(e.handOver)
 	e.administer()
 	return e
 }
@@ -138,19 +140,22 @@ func (e *Engine) bind(r *route) {
 	}
 	e.s.Bind(event.Binding[*store.Tx]{
 		Contract: r.contract, Schema: schema, Batch: true,
-		Decode: func(env event.Envelope, data []byte) (any, error) {
-			out := make(bodies, len(r.decoders))
-			for i, d := range r.decoders {
-				body, err := d.Decode(env, data)
-				if err != nil {
-					return nil, err
-				}
-				out[i] = body
-			}
-			return out, nil
-		},
+		Decode: r.decode,
 		Handle: func(ctx context.Context, tx *store.Tx, ms []event.Received) error { return e.receive(ctx, tx, r, ms) },
 	})
+}
+
+// decode reads a message in each type.
+func (r *route) decode(env event.Envelope, data []byte) (any, error) {
+	out := make(bodies, len(r.decoders))
+	for i, d := range r.decoders {
+		body, err := d.Decode(env, data)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = body
+	}
+	return out, nil
 }
 
 // planOf finds the plan that an instance of a version runs by.
@@ -167,6 +172,7 @@ func (e *Engine) planOf(saga string, version int) (*plan, error) {
 
 // check finds out, before anything runs, whether all that runs can go on.
 func (e *Engine) check(ctx context.Context, db *store.Store) error {
+	e.shared = db.Shared()
 	type running struct {
 		saga    string
 		version int
