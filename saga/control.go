@@ -145,11 +145,12 @@ func (r run) each(part string, fits func(*mark) bool, what string, do func(*node
 	found := false
 	for i := 0; i < len(r.Marks); i++ {
 		m := &r.Marks[i]
-		if part != "" && m.Path != part || !fits(m) {
+		n := r.plan.nodes[nameOf(m.Path)]
+		if n == nil || part != "" && m.Path != part || !fits(m) {
 			continue
 		}
 		found = true
-		if err := do(r.plan.nodes[nameOf(m.Path)], m); err != nil {
+		if err := do(n, m); err != nil {
 			return err
 		}
 	}

@@ -201,7 +201,8 @@ func (r run) expire() error {
 			continue
 		}
 		n := r.plan.nodes[nameOf(m.Path)]
-		if n == nil {
+		if n == nil { // it was taken out, without a new version
+			m.Due = 0
 			continue
 		}
 		if err := r.due(n, m); err != nil {

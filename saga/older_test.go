@@ -1,11 +1,14 @@
 package saga_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/saga"
+	"github.com/tutti-go/tutti/store"
 )
 
 type story2 struct {
@@ -121,4 +124,27 @@ func TestOtherKind(t *testing.T) {
 func looping(part *saga.Node[story]) *saga.Node[story] {
 	return saga.While("outside", 2, func(s *story) bool { return s.N < 2 },
 		saga.Step("count", saga.Send(func(s *story) ended { s.N++; return ended{s.ID, "counting"} })).NothingToUndo(), part)
+}
+
+// A part that was taken out without a new version does not keep the service busy, and
+// nothing can be done with it.
+func TestPartTakenOut(t *testing.T) {
+	play(t, func(w *theatre) {
+		w.hands.will("do-a g", "silent")
+		w.Publish(begin{ID: "g"})
+		w.Sleep(time.Second)
+		w.Stop("director")
+		w.defs = []saga.Saga{saga.Define("gone", 1, starts(), newsNode("wait"))}
+		w.direct()
+		w.Sleep(10 * time.Minute)
+		w.ExpectRows("director", `SELECT revision, armed FROM saga_live`, "2|0")
+		err := w.order(func(ctx context.Context, tx *store.Tx) error {
+			return w.engine.Skip(ctx, tx, saga.Action{Saga: "gone", ID: "g"}, "a")
+		})
+		if problem.KindOf(err) != problem.Clash {
+			t.Errorf("it is skipped: %v", err)
+		}
+		w.Publish(news{ID: "g"})
+		w.expect("g", saga.Completed, "")
+	}, saga.Define("gone", 1, starts(), work[a](), newsNode("wait")))
 }
