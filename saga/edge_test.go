@@ -123,3 +123,13 @@ func TestKeptWithAllFields(t *testing.T) {
 		w.want("told", w.told("k"), "a first second")
 	}, def(1, less("one"), less("two")), def(2, more("one"), more("two")))
 }
+
+// An id that a saga cannot have fails the part; the saga above does not stand still.
+func TestSubWithoutID(t *testing.T) {
+	sub := saga.Sub("within", inner(), func(s *story) (string, story) { return s.How, story{ID: s.How} }, func(*story, story) {})
+	play(t, func(w *theatre) {
+		w.Publish(begin{ID: "i"})
+		w.expect("i", saga.Compensated, "the id of its saga inner is 0 bytes long, want 1 to 512")
+		w.want("left", w.left("i"), "")
+	}, saga.Define("nameless", 1, starts(), work[a](), saga.Sleep("nap", func(*story) time.Duration { return time.Minute }), sub))
+}

@@ -336,7 +336,7 @@ func (r run) standStill(m *mark, why string) {
 }
 
 // startChild starts the saga of a part. One of the same id that this part did not start
-// fails the part.
+// fails the part, as an id does that cannot be one.
 func (r run) startChild(n *node, path string) (outcome, error) {
 	id, state := n.child.start(r.State)
 	k := key{n.child.plan.name, id}
@@ -346,8 +346,14 @@ func (r run) startChild(n *node, path string) (outcome, error) {
 	}
 	m := r.add(path, waiting)
 	m.Child = id
-	if other != nil {
-		why := fmt.Sprintf("there is a saga %s %s already", k.saga, id)
+	why := ""
+	switch {
+	case other != nil:
+		why = fmt.Sprintf("there is a saga %s %s already", k.saga, id)
+	case id == "" || len(id) > maxID:
+		why = fmt.Sprintf("the id of its saga %s is %d bytes long, want 1 to %d", k.saga, len(id), maxID)
+	}
+	if why != "" {
 		r.giveUp(m, why)
 		r.note(line{Did: "failed", Part: path, Note: why})
 		return broken, nil
