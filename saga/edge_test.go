@@ -133,3 +133,11 @@ func TestSubWithoutID(t *testing.T) {
 		w.want("left", w.left("i"), "")
 	}, saga.Define("nameless", 1, starts(), work[a](), saga.Sleep("nap", func(*story) time.Duration { return time.Minute }), sub))
 }
+
+// Why a saga fails may quote what others wrote: it is text that a database takes.
+func TestReasonIsText(t *testing.T) {
+	play(t, func(w *theatre) {
+		w.Publish(begin{ID: "r", How: "\x00room"})
+		w.expect("r", saga.Compensated, "no  room")
+	}, saga.Define("full", 1, starts(), saga.Fail("no", func(s *story) string { return "no " + s.How })))
+}

@@ -257,7 +257,7 @@ func (r run) enter(n *node, path string) (outcome, error) {
 	case sub:
 		return r.startChild(n, path)
 	}
-	why := n.reason(r.State) // fail
+	why := clip(n.reason(r.State)) // fail
 	r.giveUp(r.add(path, failed), why)
 	r.note(line{Did: "failed", Part: path, Note: why})
 	return broken, nil
