@@ -252,21 +252,23 @@ const (
 // sweepOnce returns how many instances it has removed. They lie in the order in which
 // they ended, so it looks at no others.
 func (e *Engine) sweepOnce(ctx context.Context) (int, error) {
-	var last, n, cutoff int64
-	early := time.Now().Add(-e.cfg.Early).UnixMilli()
+	var last, n, ahead, cutoff int64
+	now := time.Now()
+	early, soon := now.Add(-e.cfg.Early).UnixMilli(), now.Add(time.Hour).UnixMilli()
 	var stale int
 	if err := e.s.Read().QueryRow(ctx, `SELECT COUNT(*) FROM saga_early WHERE at < $1`, early).Scan(&stale); err != nil {
 		return 0, err
 	}
 	if e.cfg.Retention > 0 {
-		cutoff = time.Now().Add(-e.cfg.Retention).UnixMilli()
-		err := e.s.Read().QueryRow(ctx, `SELECT COALESCE(MAX(n), 0), COUNT(*) FROM (SELECT n, changed FROM saga_done WHERE `+forsaken+`
-			ORDER BY n LIMIT $1) AS oldest WHERE changed < $2`, sweepMost, cutoff).Scan(&last, &n)
+		cutoff = now.Add(-e.cfg.Retention).UnixMilli()
+		err := e.s.Read().QueryRow(ctx, `SELECT COALESCE(MAX(n), 0), COUNT(CASE WHEN changed < $2 THEN n END), COUNT(CASE WHEN changed > $3 THEN n END)
+			FROM (SELECT n, changed FROM saga_done WHERE `+forsaken+` ORDER BY n LIMIT $1) AS oldest WHERE changed < $2 OR changed > $3`,
+			sweepMost, cutoff, soon).Scan(&last, &n, &ahead)
 		if err != nil {
 			return 0, err
 		}
 	}
-	if n == 0 && stale == 0 {
+	if n == 0 && stale == 0 && ahead == 0 {
 		return 0, nil
 	}
 	return int(n), e.s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -277,6 +279,8 @@ func (e *Engine) sweepOnce(ctx context.Context) (int, error) {
 			{`DELETE FROM saga_page WHERE (saga, id) IN (SELECT saga, id FROM saga_done WHERE n <= $1 AND changed < $2 AND ` + forsaken + `)`, []any{last, cutoff}},
 			{`DELETE FROM saga_done WHERE n <= $1 AND changed < $2 AND ` + forsaken, []any{last, cutoff}},
 			{`DELETE FROM saga_early WHERE at < $1`, []any{early}},
+			// These ended while a clock was ahead. Nothing after them would ever be looked at.
+			{`UPDATE saga_done SET changed = $1 WHERE n <= $2 AND changed > $3`, []any{now.UnixMilli(), last, soon}},
 		} {
 			if err := tx.Exec(ctx, q.text, q.args...); err != nil {
 				return err

@@ -439,3 +439,25 @@ func TestSkipInLoop(t *testing.T) {
 		w.want("undone", got, "1 2")
 	}, def)
 }
+
+// Sagas that ended while the clock was ahead do not keep those after them for ever.
+func TestRetentionAfterWrongClock(t *testing.T) {
+	def := saga.Define("kept", 1, starts(), work[a]())
+	tuttitest.RunConfig(t, tuttitest.Config{Calm: true, Patience: 3 * 24 * time.Hour}, func(world *tuttitest.World) {
+		w := &theatre{World: world, hands: newHands(), defs: []saga.Saga{def}, cfg: saga.Config{Retention: time.Hour}}
+		w.Start("hands", w.hands.register)
+		w.direct()
+		for i := range 600 {
+			w.Publish(begin{ID: fmt.Sprint("ahead", i)})
+		}
+		w.Sleep(time.Minute)
+		if err := w.order(func(ctx context.Context, tx *store.Tx) error {
+			return tx.Exec(ctx, `UPDATE saga_done SET changed = changed + $1`, (24 * 365 * time.Hour).Milliseconds())
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.Publish(begin{ID: "after"})
+		w.Sleep(5 * time.Hour)
+		w.ExpectRows("director", `SELECT COUNT(*) FROM saga_done`, "0")
+	})
+}
