@@ -121,6 +121,12 @@ func (d desk) apply(w http.ResponseWriter, r *http.Request) error {
 	if a.ID == "" || a.Applicant == "" || a.Amount <= 0 {
 		return problem.BadRequest("want id, applicant and amount")
 	}
+	if len(a.ID) > 100 {
+		return problem.BadRequest("the id is %d bytes long, want at most 100", len(a.ID))
+	}
+	if a.By != "" || a.Why != "" {
+		return problem.BadRequest("by and why are for who decides")
+	}
 	if err := d.Write(r.Context(), func(ctx context.Context, tx *store.Tx) error {
 		n, err := tx.Affected(ctx, `INSERT INTO applications (id, status, why) VALUES ($1, $2, '') ON CONFLICT (id) DO NOTHING`, a.ID, received)
 		if err == nil && n == 0 {

@@ -84,6 +84,8 @@ func TestDecisions(t *testing.T) {
 		apply(w, "dora", "dora", 20_000)
 		expectStatus(w, "the same application", apply(w, "dora", "dora", 1), http.StatusConflict)
 		expectStatus(w, "a loan of nothing", apply(w, "zoe", "zoe", 0), http.StatusBadRequest)
+		expectStatus(w, "an applicant who has decided", post(w, "", `{"id": "ivy", "applicant": "ivy", "amount": 10, "by": "Grace"}`), http.StatusBadRequest)
+		expectStatus(w, "a very long id", apply(w, strings.Repeat("x", 513), "zoe", 1), http.StatusBadRequest)
 		w.Quiet()
 		expectStatus(w, "a decision on what is decided", decide(w, "bob", "decline"), http.StatusConflict)
 		expectStatus(w, "a decision on nothing", decide(w, "nobody", "decline"), http.StatusNotFound)
