@@ -236,11 +236,4 @@ func (c *conversation) followUps() {
 	c.call(200, "GET /notifications?order=none", "", "")
 	c.call(400, "GET /notifications", "", "")
 	c.call(400, "GET /notifications?order=a%20b", "", "")
-
-	const path = "POST /payments/callbacks"
-	paid := c.text(c.call(200, "GET /payments/bobs-1", "", ""), "paymentId")
-	c.call(204, path, "", fmt.Sprintf(`{"key":"charge-bobs-1","paymentId":%q}`, paid))
-	c.call(404, path, "", `{"key":"charge-none","paymentId":"p1"}`)
-	c.call(400, path, "", `{"key":"refund-bobs-1","paymentId":"p1"}`)
-	c.wrong(path, "", `{"key":"charge-bobs-1","paymentId":"p1"}`)
 }

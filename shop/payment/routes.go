@@ -45,26 +45,6 @@ func (h handler) show(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// callback serves POST /payments/callbacks, for the gateway only: whatever routes
-// to this service must not let anybody else reach it.
-func (h handler) callback(w http.ResponseWriter, r *http.Request) error {
-	var report struct {
-		Key       string `json:"key"`
-		PaymentID string `json:"paymentId"`
-	}
-	if err := service.ReadJSON(w, r, &report); err != nil {
-		return err
-	}
-	if order, ok := strings.CutPrefix(report.Key, chargePrefix); !ok || !validID(order) || !validID(report.PaymentID) {
-		return problem.BadRequest("key or paymentId is not one of ours")
-	}
-	if err := h.report(r.Context(), report.Key, report.PaymentID); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
 // report stores the gateway's report of a charge.
 func (h handler) report(ctx context.Context, key, paymentID string) error {
 	return h.s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {

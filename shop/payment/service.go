@@ -35,7 +35,6 @@ func Register(gw Gateway) func(*service.Service) {
 		handleJobs(s, gw)
 		h := handler{s}
 		s.Handle("GET /payments/{order}", h.show)
-		s.Handle("POST /payments/callbacks", h.callback)
 		if n, ok := gw.(Notifier); ok {
 			n.Notify(h.report)
 		}
