@@ -2,6 +2,7 @@ package tuttitest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -172,7 +173,9 @@ func (w *World) revive(dead *instance, after time.Duration) {
 	}
 	w.surprisedBy(dead) // it may have ended otherwise than the fault wants
 	i := &instance{name: dead.name, register: dead.register, cfg: dead.cfg}
-	if err := w.start(i); err != nil && !i.wasAsked() {
+	switch err := w.start(i); {
+	case err == nil, i.wasAsked(), errors.Is(err, errRunning): // what another fault waited for has started it
+	default:
 		w.t.Errorf("start %s again: %v", dead.name, err)
 	}
 }

@@ -76,12 +76,14 @@ func (w *World) Restart(name string) {
 	}
 }
 
+var errRunning = errors.New("it is running")
+
 func (w *World) start(i *instance) error {
 	w.mu.Lock()
 	old := w.instances[i.name]
 	if old != nil && !old.hasEnded() {
 		w.mu.Unlock()
-		return errors.New("it is running")
+		return errRunning
 	}
 	w.port++
 	i.port = w.port
