@@ -190,7 +190,7 @@ func (c *checker) undo() {
 		}
 		later := slices.IndexFunc(c.flow[i+1:], canFail)
 		switch {
-		case n.looped:
+		case n.loops > 0:
 			c.add("%q is in a loop and has no Undo, although a later iteration can fail (say NothingToUndo if it leaves nothing behind)", n.name)
 		case later >= 0:
 			c.add("%q has no Undo, although %q can fail after it (say NothingToUndo if it leaves nothing behind)", n.name, c.flow[i+1+later].name)

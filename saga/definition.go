@@ -105,9 +105,9 @@ func (p *plan) bind(to map[contractID]*reply, r *reply) []string {
 	return nil
 }
 
-// index gives every node its name, and tells those within loops.
+// index gives every node its name, and the number of loops that it is within.
 func (p *plan) index(n *node, loops int) {
-	n.loops, n.looped = loops, loops > 0
+	n.loops = loops
 	if n.name != "" {
 		if p.nodes[n.name] != nil {
 			p.faults = append(p.faults, fmt.Sprintf("two parts are called %q", n.name))
@@ -131,7 +131,7 @@ func (p *plan) index(n *node, loops int) {
 func (p *plan) compare() {
 	waits := map[contractID]*node{}
 	for _, n := range p.nodes {
-		n.alike = n.alike || n.looped || n.undo != nil && slices.ContainsFunc(n.undo.replies, n.same)
+		n.alike = n.alike || n.loops > 0 || n.undo != nil && slices.ContainsFunc(n.undo.replies, n.same)
 		for _, r := range n.answers() {
 			other := waits[idOf(r.contract)]
 			if other != nil && other != n {

@@ -21,18 +21,7 @@ import (
 // which dies and comes back, again and again: all sagas end, and what they have done is
 // there once.
 func TestOverPostgres(t *testing.T) {
-	database := tuttitest.Postgres(t)
-	network := &kafka.Network{}
-	broker, err := kafka.Embed(kafka.BrokerConfig{Network: network, Port: 9092})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer broker.Close()
-	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs(), Partitions: 4, Dial: network.DialContext})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bus.Close()
+	database, bus := tuttitest.Postgres(t), network(t)
 	h := newHands()
 	workers, stopWorkers := run(t, bus, "hands", "sqlite:"+filepath.Join(t.TempDir(), "hands.db"), func(s *service.Service) {
 		h.register(s)
@@ -93,6 +82,23 @@ func TestOverPostgres(t *testing.T) {
 	if got := count(workers, `SELECT COUNT(*) FROM work`); got != sagas*4/5*4 {
 		t.Errorf("%d pieces of work are left, want %d", got, sagas*4/5*4)
 	}
+}
+
+// network starts a broker in memory, and returns a bus to it.
+func network(t *testing.T) *kafka.Bus {
+	t.Helper()
+	network := &kafka.Network{}
+	broker, err := kafka.Embed(kafka.BrokerConfig{Network: network, Port: 9092})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { broker.Close() })
+	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs(), Partitions: 4, Dial: network.DialContext})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bus.Close)
+	return bus
 }
 
 // run runs a service until stop, whose argument is the cause: a crash if it is that.

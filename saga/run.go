@@ -302,7 +302,7 @@ func (r run) complete(n *node, m *mark) {
 	if n.pivot {
 		r.Pivot = true
 	}
-	if n.looped && n.undo != nil {
+	if n.loops > 0 && n.undo != nil {
 		m.State, _ = json.Marshal(r.State) // the document, which has it, is encoded with its errors
 	}
 }

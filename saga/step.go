@@ -34,7 +34,6 @@ type node struct {
 	name     string
 	children []*node
 	loops    int  // that it is within
-	looped   bool // it is within one
 	alike    bool // the contract of a reply does not say which command it answers
 
 	send    *command

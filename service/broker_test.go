@@ -206,16 +206,7 @@ func TestTopicLostUnderway(t *testing.T) {
 		"is gone":               func(b *kafka.Broker) error { return b.Cluster().DeleteTopic(madeTopic.Name) },
 	} {
 		t.Run(says, func(t *testing.T) {
-			broker, err := kafka.Embed(kafka.BrokerConfig{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { broker.Close() })
-			bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(bus.Close)
+			broker, bus := embedded(t)
 			s := service.New("loser", bus, service.Config{Database: filepath.Join(t.TempDir(), "loser.db"), Unsynced: true})
 			s.Migrations(migrations(doneTable))
 			picky(func(Made) error { return nil })(s)

@@ -53,16 +53,7 @@ func TestMismatch(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			broker, err := kafka.Embed(kafka.BrokerConfig{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { broker.Close() })
-			bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(bus.Close)
+			broker, bus := embedded(t)
 			run := func(from, to int) {
 				s, stop := start(t, bus, "echo", dir, service.Config{}, echo)
 				for i := from; i < to; i++ {
@@ -154,16 +145,7 @@ func appendForeign(b *kafka.Broker, n int) error {
 // are under way (hazard a): nothing is lost, and the order stays.
 func TestFailedSend(t *testing.T) {
 	t.Parallel()
-	broker, err := kafka.Embed(kafka.BrokerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { broker.Close() })
-	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bus.Close)
+	broker, bus := embedded(t)
 	order := map[string][]int{}
 	s, stop := start(t, bus, "both", t.TempDir(), quick, func(s *service.Service) {
 		event.Publishes[Made](s)
@@ -216,16 +198,7 @@ func TestFailedSend(t *testing.T) {
 // those that were parked of the old one. Both are kept, and the older of a key are before
 // the others.
 func TestParkedOfALogThatIsGone(t *testing.T) {
-	broker, err := kafka.Embed(kafka.BrokerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { broker.Close() })
-	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bus.Close)
+	broker, bus := embedded(t)
 	fussy := picky(func(m Made) error {
 		if m.N < 0 {
 			return event.Reject(errors.New("negative"))

@@ -14,16 +14,7 @@ import (
 // TestFirstOfALane makes the broker refuse the first event of a lane, in a log that
 // has lost its head: nothing of the lane may land before it.
 func TestFirstOfALane(t *testing.T) {
-	broker, err := kafka.Embed(kafka.BrokerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { broker.Close() })
-	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bus.Close)
+	broker, bus := embedded(t)
 	produce(t, bus, madeTopic, made("old", 0))
 	if err := broker.Truncate(event.Partition{Topic: madeTopic.Name}, 1); err != nil {
 		t.Fatal(err)

@@ -28,8 +28,15 @@ func migrations(files map[string]string) fs.FS {
 // doneTable is what the services of these tests write to.
 var doneTable = map[string]string{"0001_done.sql": "CREATE TABLE done (id TEXT NOT NULL, n INTEGER NOT NULL)"}
 
-// cluster starts a broker in memory, and a bus to it.
+// cluster starts a broker in memory, and returns a bus to it.
 func cluster(t *testing.T) *kafka.Bus {
+	t.Helper()
+	_, bus := embedded(t)
+	return bus
+}
+
+// embedded starts a broker in memory, to be harmed, and a bus to it.
+func embedded(t *testing.T) (*kafka.Broker, *kafka.Bus) {
 	t.Helper()
 	broker, err := kafka.Embed(kafka.BrokerConfig{})
 	if err != nil {
@@ -41,7 +48,7 @@ func cluster(t *testing.T) *kafka.Bus {
 		t.Fatal(err)
 	}
 	t.Cleanup(bus.Close)
-	return bus
+	return broker, bus
 }
 
 // database is where a service of a test keeps its data: a file in dir, or, with the

@@ -128,16 +128,7 @@ func TestDiscardWhileTheNextArrives(t *testing.T) {
 // the end.
 func TestSendsFailForLong(t *testing.T) {
 	t.Parallel()
-	broker, err := kafka.Embed(kafka.BrokerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { broker.Close() })
-	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bus.Close)
+	broker, bus := embedded(t)
 	cfg := service.Config{Drain: 500 * time.Millisecond, WriteTimeout: 2 * time.Second, Unsynced: true}
 	s, stop := start(t, bus, "maker", t.TempDir(), cfg, func(s *service.Service) { event.Publishes[Made](s) })
 	broker.FailSends(madeTopic.Name, kafka.Forbidden, 1_000_000)

@@ -8,23 +8,13 @@ import (
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/admin"
-	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/service"
 )
 
 // TestTransactionsOfOthers: Kafka ends a transaction with a record that no client sees.
 // A service is not behind because of it, and misses nothing when retention deletes it.
 func TestTransactionsOfOthers(t *testing.T) {
-	broker, err := kafka.Embed(kafka.BrokerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { broker.Close() })
-	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bus.Close)
+	broker, bus := embedded(t)
 	if err := bus.EnsureTopics(t.Context(), []event.Topic{madeTopic}); err != nil {
 		t.Fatal(err)
 	}

@@ -94,8 +94,8 @@ func (ch *change) run(ctx context.Context, cmd *cobra.Command, h home, targets [
 // given fails if an argument is empty, as an unset variable of a script is: what is
 // asked for by no id is anything.
 func given(cmd *cobra.Command, args []string) error {
-	if slices.Contains(args, "") {
-		return cli.Usage(cmd, errors.New("an argument is empty"))
+	if i := slices.Index(args, ""); i >= 0 {
+		return cli.Usage(cmd, fmt.Errorf("argument %d is empty, want a name or an id: is a variable not set?", i+1))
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/tutti-go/tutti/event"
-	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/saga"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -18,18 +17,7 @@ import (
 // An event that one instance of the service keeps, while another one starts the saga that
 // waits for it, gets there.
 func TestEarlyBesideStart(t *testing.T) {
-	database := tuttitest.Postgres(t)
-	network := &kafka.Network{}
-	broker, err := kafka.Embed(kafka.BrokerConfig{Network: network, Port: 9092})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer broker.Close()
-	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs(), Partitions: 4, Dial: network.DialContext})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bus.Close()
+	database, bus := tuttitest.Postgres(t), network(t)
 	paper, stopPaper := run(t, bus, "paper", "sqlite:"+filepath.Join(t.TempDir(), "paper.db"), func(s *service.Service) { event.Publishes[news](s) })
 	defer stopPaper(nil)
 	var engine *saga.Engine
@@ -47,7 +35,7 @@ func TestEarlyBesideStart(t *testing.T) {
 		}
 		return n
 	}
-	err = s.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+	err := s.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
 		for i := range 8 {
 			id := fmt.Sprint("r", i)
 			if _, err := engine.Start(ctx, tx, "reader", id, story{ID: id}); err != nil {
