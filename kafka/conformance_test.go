@@ -28,6 +28,7 @@ const partitions = 3
 
 // TestConformanceOverKafka holds the embedded broker and Apache Kafka to the same behaviour.
 func TestConformanceOverKafka(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name string
 		test func(f fixture)

@@ -28,6 +28,7 @@ func TestWaitsForCoordinator(t *testing.T) {
 // A topic that the client takes for unknown, because of what it was told before, is asked
 // for again. One that is not there is told so soon.
 func TestAsksAgainForTopics(t *testing.T) {
+	t.Parallel()
 	broker, bus := embedded(t)
 	if err := bus.EnsureTopics(t.Context(), []event.Topic{{Name: "a"}}); err != nil {
 		t.Fatal(err)

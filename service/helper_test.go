@@ -2,9 +2,12 @@ package service_test
 
 import (
 	"context"
+	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -16,6 +19,12 @@ import (
 	"github.com/tutti-go/tutti/store"
 	"github.com/tutti-go/tutti/tuttitest"
 )
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))) // they wait more than they compute
+	os.Exit(m.Run())
+}
 
 func migrations(files map[string]string) fs.FS {
 	m := fstest.MapFS{}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -15,7 +16,15 @@ import (
 type Server struct {
 	listener net.Listener
 	server   *http.Server
+
+	mu     sync.Mutex
+	unused map[net.Conn]bool // connections on which nothing was asked yet
 }
+
+// straggle is how long a stop waits for the request of a connection that is open.
+// Browsers and Go's own client open some in advance that they never use, and
+// net/http would wait five seconds for each.
+const straggle = 100 * time.Millisecond
 
 // On starts to listen at host:port, so that an address that is not free is found
 // before anything else is started. Port 0 takes a free one.
@@ -24,7 +33,8 @@ func On(address string, h http.Handler, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve HTTP at %q: %w (choose another address)", address, err)
 	}
-	return &Server{listener, &http.Server{
+	s := &Server{listener: listener, unused: map[net.Conn]bool{}}
+	s.server = &http.Server{
 		// Pages of other sites must not make a browser write here.
 		Handler: http.NewCrossOriginProtection().Handler(h),
 		// Whoever sends or reads too slowly must not hold a connection for ever.
@@ -34,7 +44,27 @@ func On(address string, h http.Handler, log *slog.Logger) (*Server, error) {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what clients do wrong
-	}}, nil
+		ConnState:         s.note,
+	}
+	return s, nil
+}
+
+func (s *Server) note(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.unused[c] = true
+	} else {
+		delete(s.unused, c)
+	}
+}
+
+func (s *Server) closeUnused() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.unused {
+		_ = c.Close() // nothing was asked on it, so nothing is lost
+	}
 }
 
 // URL is where the server answers.
@@ -52,6 +82,7 @@ func (s *Server) Run(ctx context.Context, drain time.Duration) error {
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
+	defer time.AfterFunc(straggle, s.closeUnused).Stop()
 	if err := s.server.Shutdown(stopping); err != nil {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("stop serving HTTP: %w", err)

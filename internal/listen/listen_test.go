@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -62,6 +63,29 @@ func TestWhoHangsIsCutOff(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("Run() = %v, want nil", err)
+	}
+}
+
+// A connection that was opened in advance holds no stop up.
+func TestStopWithUnusedConnection(t *testing.T) {
+	srv := listening(t, "127.0.0.1:0", func(http.ResponseWriter, *http.Request) {})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx, time.Minute) }()
+	c, err := net.Dial("tcp", strings.TrimPrefix(srv.URL(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	resp, err := http.Get(srv.URL()) // so that the first is accepted
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	begin := time.Now()
+	stop()
+	if err := <-ended; err != nil || time.Since(begin) > 3*time.Second { // net/http takes 5
+		t.Errorf("Run() = %v after %v, want nil at once", err, time.Since(begin))
 	}
 }
 
