@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 
@@ -105,6 +106,9 @@ func (s *shop) close() error {
 // run runs the services while work works: until it returns, or a service fails.
 // The services outlast work, so that they can answer it to the end; then they drain.
 func (s *shop) run(ctx context.Context, work func(ctx context.Context) error) error {
+	if len(s.services) > 1 {
+		defer widen(os.Getenv)()
+	}
 	group, running := errgroup.WithContext(context.WithoutCancel(ctx))
 	running, stop := context.WithCancel(running)
 	defer stop()
@@ -127,6 +131,19 @@ func (s *shop) run(ctx context.Context, work func(ctx context.Context) error) er
 		return work(working)
 	})
 	return group.Wait()
+}
+
+// widen lets twice as many goroutines run at once as Go would, unless GOMAXPROCS says
+// how many, until undo is called. One that waits in fsync holds the place of one that
+// could compute, for up to milliseconds, until Go's monitor takes it away; with a
+// database a service, and a broker, some always wait.
+func widen(getenv func(string) string) (undo func()) {
+	if getenv("GOMAXPROCS") != "" {
+		return func() {}
+	}
+	before := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(2 * before)
+	return func() { runtime.GOMAXPROCS(before) }
 }
 
 // ready waits until all services are.
