@@ -164,6 +164,13 @@ func (b *Bus) Bounds(ctx context.Context, group string, topics []string) (map[ev
 		if committed, err = b.admin.FetchOffsets(ctx, group); err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 			return fmt.Errorf("fetch offsets of group %s: %w", group, err)
 		}
+		for _, t := range topics {
+			for n, o := range committed[t] {
+				if o.Err != nil { // which is not that there is none
+					return fmt.Errorf("fetch the offset of group %s in %s: %w", group, event.Partition{Topic: t, Number: n}, o.Err)
+				}
+			}
+		}
 		return nil
 	})
 	if err != nil {
@@ -174,7 +181,7 @@ func (b *Bus) Bounds(ctx context.Context, group string, topics []string) (map[ev
 		if end, ok := ends.Lookup(o.Topic, o.Partition); ok {
 			bounds.End = end.Offset
 		}
-		if c, ok := committed.Lookup(o.Topic, o.Partition); ok && c.Err == nil {
+		if c, ok := committed.Lookup(o.Topic, o.Partition); ok {
 			bounds.Committed, bounds.Metadata = c.At, c.Metadata
 		}
 		out[event.Partition{Topic: o.Topic, Number: o.Partition}] = bounds

@@ -42,6 +42,39 @@ func TestAsksAgainForTopics(t *testing.T) {
 	}
 }
 
+// An offset that cannot be told is not taken for none: a service would think that it is
+// new.
+func TestOffsetThatIsNotTold(t *testing.T) {
+	broker, bus := embedded(t)
+	p := event.Partition{Topic: "a"}
+	if err := bus.EnsureTopics(t.Context(), []event.Topic{{Name: p.Topic}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := bus.Commit(t.Context(), "g", map[event.Partition]Mark{p: {Offset: 7}}); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := bus.TopicIDs(t.Context(), []string{p.Topic})
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker.cluster.ControlKey(int16(kmsg.OffsetFetch), func(r kmsg.Request) (kmsg.Response, error, bool) { // once
+		refused := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+		refused.Offset, refused.ErrorCode = -1, kerr.UnstableOffsetCommit.Code
+		topic, group := kmsg.NewOffsetFetchResponseGroupTopic(), kmsg.NewOffsetFetchResponseGroup()
+		topic.Topic, topic.TopicID, topic.Partitions = p.Topic, ids[p.Topic], append(topic.Partitions, refused)
+		group.Group, group.Topics = "g", append(group.Topics, topic)
+		answer := r.ResponseKind().(*kmsg.OffsetFetchResponse)
+		answer.Groups = append(answer.Groups, group)
+		return answer, nil, true
+	})
+	if got, err := bus.Bounds(t.Context(), "g", []string{p.Topic}); !errors.Is(err, kerr.UnstableOffsetCommit) {
+		t.Errorf("Bounds() = %+v, %v, want the broker's refusal", got, err)
+	}
+	if got, err := bus.Bounds(t.Context(), "g", []string{p.Topic}); err != nil || got[p].Committed != 7 {
+		t.Errorf("Bounds() afterwards = %+v, %v, want that 7 is committed", got, err)
+	}
+}
+
 // embedded is a broker, and a bus that is connected to it.
 func embedded(t *testing.T) (*Broker, *Bus) {
 	t.Helper()

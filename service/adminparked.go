@@ -85,7 +85,7 @@ func (s *Service) adminParked(w http.ResponseWriter, r *http.Request) error {
 	for seen := 0; ; {
 		q.Limit = limit - len(out.Records)
 		if q.typ != "" {
-			q.Limit = limit
+			q.Limit = max(limit, 500)
 		}
 		page, err := db.BrowseParked(r.Context(), q.Selection, q.after)
 		if err != nil {
