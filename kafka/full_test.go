@@ -35,7 +35,7 @@ func TestSendEndsWithItsContext(t *testing.T) {
 	if err := broker.Close(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	failed := make(chan error, 1)
 	ended := make(chan struct{})
