@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -217,5 +218,18 @@ func TestDatabaseAway(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("stop of a shop that waits: %v", err)
 		}
+	}
+}
+
+func TestWiden(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	undo := widen(env())
+	if n := runtime.GOMAXPROCS(0); n != 2*before {
+		t.Errorf("%d goroutines run at once, want twice %d", n, before)
+	}
+	undo()
+	defer widen(env("GOMAXPROCS", "3"))()
+	if n := runtime.GOMAXPROCS(0); n != before {
+		t.Errorf("%d goroutines run at once, want %d again, and where GOMAXPROCS is set", n, before)
 	}
 }
