@@ -166,7 +166,7 @@ func (b *Bus) Bounds(ctx context.Context, group string, topics []string) (map[ev
 		}
 		for _, t := range topics {
 			for n, o := range committed[t] {
-				if o.Err != nil { // which is not that there is none
+				if o.Err != nil { // to have no answer is not to have committed none
 					return fmt.Errorf("fetch the offset of group %s in %s: %w", group, event.Partition{Topic: t, Number: n}, o.Err)
 				}
 			}

@@ -17,7 +17,7 @@ import (
 // An event that one instance of the service keeps, while another one starts the saga that
 // waits for it, gets there.
 func TestEarlyBesideStart(t *testing.T) {
-	database, bus := tuttitest.Postgres(t), network(t)
+	database, bus := tuttitest.Postgres(t), cluster(t)
 	paper, stopPaper := run(t, bus, "paper", "sqlite:"+filepath.Join(t.TempDir(), "paper.db"), func(s *service.Service) { event.Publishes[news](s) })
 	defer stopPaper(nil)
 	var engine *saga.Engine

@@ -21,7 +21,7 @@ import (
 // which dies and comes back, again and again: all sagas end, and what they have done is
 // there once.
 func TestOverPostgres(t *testing.T) {
-	database, bus := tuttitest.Postgres(t), network(t)
+	database, bus := tuttitest.Postgres(t), cluster(t)
 	h := newHands()
 	workers, stopWorkers := run(t, bus, "hands", "sqlite:"+filepath.Join(t.TempDir(), "hands.db"), func(s *service.Service) {
 		h.register(s)
@@ -84,8 +84,8 @@ func TestOverPostgres(t *testing.T) {
 	}
 }
 
-// network starts a broker in memory, and returns a bus to it.
-func network(t *testing.T) *kafka.Bus {
+// cluster starts a broker in memory, and returns a bus to it.
+func cluster(t *testing.T) *kafka.Bus {
 	t.Helper()
 	network := &kafka.Network{}
 	broker, err := kafka.Embed(kafka.BrokerConfig{Network: network, Port: 9092})

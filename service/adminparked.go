@@ -71,7 +71,7 @@ func readParkedQuery(r *http.Request) (q parkedQuery, err error) {
 // adminParked lists parked records by pages. Types are read from headers, so they
 // are picked here; a request looks at a bounded number of records.
 func (s *Service) adminParked(w http.ResponseWriter, r *http.Request) error {
-	const most = 10_000 // looked at for one page
+	const most, atLeast = 10_000, 500 // looked at for one page, and at once where types are picked
 	q, err := readParkedQuery(r)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s *Service) adminParked(w http.ResponseWriter, r *http.Request) error {
 	for seen := 0; ; {
 		q.Limit = limit - len(out.Records)
 		if q.typ != "" {
-			q.Limit = max(limit, 500)
+			q.Limit = max(limit, atLeast)
 		}
 		page, err := db.BrowseParked(r.Context(), q.Selection, q.after)
 		if err != nil {

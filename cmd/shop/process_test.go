@@ -27,8 +27,7 @@ import (
 var bin string
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	_ = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))) // they wait for processes
+	_ = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))) // they wait for processes; -parallel says otherwise
 	os.Exit(func() int {
 		var err error
 		if bin, err = os.MkdirTemp("", "shop-test-"); err == nil {

@@ -106,7 +106,7 @@ func (s *shop) close() error {
 // run runs the services while work works: until it returns, or a service fails.
 // The services outlast work, so that they can answer it to the end; then they drain.
 func (s *shop) run(ctx context.Context, work func(ctx context.Context) error) error {
-	if len(s.services) > 1 {
+	if len(s.services) == len(kinds) {
 		defer widen(os.Getenv)()
 	}
 	group, running := errgroup.WithContext(context.WithoutCancel(ctx))
@@ -135,8 +135,8 @@ func (s *shop) run(ctx context.Context, work func(ctx context.Context) error) er
 
 // widen lets twice as many goroutines run at once as Go would, unless GOMAXPROCS says
 // how many, until undo is called. One that waits in fsync holds the place of one that
-// could compute, for up to milliseconds, until Go's monitor takes it away; with a
-// database a service, and a broker, some always wait.
+// could compute, for up to milliseconds, until Go's monitor takes it away; of the
+// databases of a whole shop, some always sync. One or two services lose by it.
 func widen(getenv func(string) string) (undo func()) {
 	if getenv("GOMAXPROCS") != "" {
 		return func() {}
