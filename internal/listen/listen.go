@@ -31,7 +31,7 @@ const straggle = 100 * time.Millisecond
 func On(address string, h http.Handler, log *slog.Logger) (*Server, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("serve HTTP at %q: %w (choose another address)", address, err)
+		return nil, fmt.Errorf("serve HTTP at %q: %w (choose another address; port 0 takes a free one)", address, err)
 	}
 	s := &Server{listener: listener, unused: map[net.Conn]bool{}}
 	s.server = &http.Server{
