@@ -150,10 +150,11 @@ func (timer) JobType() string { return "saga.timer" }
 func (k key) timer() string { return k.saga + "/" + k.id }
 
 // arm sets an instance's timer. One that is due too early stays: it is set anew when it
-// fires, so that an instance on its way pays for one timer and not for one a step.
+// fires, so that an instance on its way pays for one timer and not for one a step. One
+// that should have fired may be dead, or discarded: it is set anew now.
 func (w *work) arm(in *instance, stopped *[]string) error {
 	due := in.due()
-	if in.was != 0 && (due != 0 && in.was <= due) {
+	if in.was > w.now && due != 0 && in.was <= due {
 		in.armed = in.was
 		return nil
 	}
