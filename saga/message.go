@@ -168,6 +168,9 @@ func (r run) cancel(by *reply, env event.Envelope, body any) error {
 func (r run) stray(to *route, env event.Envelope) error {
 	if r.Pages*pageSize+len(r.history) > maxStrays {
 		r.w.e.stray.Add(1)
+		if r.w.e.shared && !r.over {
+			r.w.touch(r.instance) // to store it finds out whether memory has it as it was before something waited for this
+		}
 		return nil
 	}
 	did := "unexpected"

@@ -3,9 +3,11 @@ package saga_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/saga"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -58,5 +60,44 @@ func TestDecideOverInstances(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}, def)
+}
+
+// asks is a step of which a T says that it is done.
+func asks[T event.Typed](what string) *saga.Node[story] {
+	return saga.Step(what, saga.Send(func(s *story) ended { return ended{s.ID, what} }),
+		saga.Done(func(s *story, m event.Message[T]) { s.tell("%s", what) })).NothingToUndo().Within(time.Hour)
+}
+
+// An instance that remembers a saga as it was takes no message for one that nothing waits
+// for, also where the history is too long to tell of such.
+func TestLongHistoryOverInstances(t *testing.T) {
+	const sagas, long = 4, 220
+	def := saga.Define("long", 1, starts(),
+		saga.While("often", long, func(s *story) bool { return s.N < long },
+			saga.Step("a", saga.Send(func(s *story) do[a] { s.N++; return do[a]{s.ID, "0"} }),
+				saga.Done(func(s *story, m event.Message[did[a]]) {}),
+				saga.Busy(func(s *story, m event.Message[later[a]]) string { return strings.Repeat("later ", 80) })).Backoff(time.Millisecond).NothingToUndo()),
+		asks[news]("one"), asks[gone[a]]("two"), asks[news]("three"))
+	share(t, func(w *theatre) {
+		all := func(message func(id string) event.Body) {
+			for i := range sagas {
+				w.Publish(message(fmt.Sprint("l", i)))
+			}
+			w.Sleep(10 * time.Second)
+		}
+		all(func(id string) event.Body {
+			w.hands.wills("do-a "+id, func(n int) string { return map[bool]string{true: "later"}[n%2 == 1] })
+			return begin{ID: id}
+		})
+		w.ExpectRows("director", `SELECT COUNT(*) FROM saga_live WHERE doc LIKE '%"p":"one"%'`, fmt.Sprint(sagas))
+		w.Stop("director")
+		all(func(id string) event.Body { return news{ID: id} }) // the other one remembers them now
+		w.Restart("director")
+		w.Sleep(time.Minute)
+		all(func(id string) event.Body { return gone[a]{ID: id} })
+		w.Stop("director")
+		all(func(id string) event.Body { return news{ID: id} })
+		w.ExpectRows("director.b", `SELECT status, COUNT(*) FROM saga_done`, fmt.Sprint("completed|", sagas))
 	}, def)
 }
