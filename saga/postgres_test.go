@@ -84,6 +84,45 @@ func TestOverPostgres(t *testing.T) {
 	}
 }
 
+// Where one instance of a service is about to start a saga while another one starts and
+// ends it, that one counts.
+func TestStartedTwiceOverPostgres(t *testing.T) {
+	database, bus := tuttitest.Postgres(t), cluster(t)
+	def := saga.Define("twice", 1, saga.If("again", func(s *story) bool { return s.How == "again" },
+		saga.Sleep("nap", func(*story) time.Duration { return 10 * time.Millisecond })))
+	var engines [2]*saga.Engine
+	first, stopFirst := run(t, bus, "director", database, func(s *service.Service) { engines[0] = saga.Register(s, saga.Config{}, def) })
+	defer stopFirst(nil)
+	second, stopSecond := run(t, bus, "director", database, func(s *service.Service) { engines[1] = saga.Register(s, saga.Config{}, def) })
+	defer stopSecond(nil)
+	if err := first.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		var n int
+		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM saga_done`).Scan(&n); err != nil { // from here on it sees nothing new
+			return err
+		}
+		if err := second.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+			_, err := engines[1].Start(ctx, tx, "twice", "t", story{How: "once"})
+			return err
+		}); err != nil {
+			return err
+		}
+		_, err := engines[0].Start(ctx, tx, "twice", "t", story{How: "again"})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	for begun := time.Now(); got != "once" && time.Since(begun) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+		if err := first.Read().QueryRow(t.Context(), `SELECT STRING_AGG(doc::json->'state'->>'How', ' ')
+			FROM (SELECT doc FROM saga_live UNION ALL SELECT doc FROM saga_done) AS all_of_it`).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got != "once" {
+		t.Errorf("the saga has run %s, want once", got)
+	}
+}
+
 // cluster starts a broker in memory, and returns a bus to it.
 func cluster(t *testing.T) *kafka.Bus {
 	t.Helper()

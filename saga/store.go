@@ -123,16 +123,30 @@ func (w *work) find(saga string, ids []string) error {
 			if err != nil {
 				return err
 			}
+			if twin := w.known[in.key]; twin != nil {
+				if in, err = w.first(in, twin); err != nil {
+					return err
+				}
+			}
 			w.known[in.key] = in
 		}
 	}
 	return nil
 }
 
+// first keeps of two runs of an instance the one that is over. The other one was started
+// here while another instance of the service started and ended that.
+func (w *work) first(in, twin *instance) (*instance, error) {
+	if twin.over {
+		in, twin = twin, in
+	}
+	return in, w.tx.Exec(w.ctx, `DELETE FROM saga_live WHERE n = $1`, twin.n)
+}
+
 // turnPage moves the history that a row holds out of it, so that long histories cost no
 // more than short ones.
 func (w *work) turnPage(in *instance) error {
-	err := w.tx.Exec(w.ctx, `INSERT INTO saga_page (saga, id, page, history) VALUES ($1, $2, $3, $4)`,
+	err := w.tx.Expect(w.ctx, 1, errMoved, `INSERT INTO saga_page (saga, id, page, history) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		in.saga, in.id, in.Pages, string(in.history[:in.kept]))
 	in.Pages++
 	in.history, in.kept = in.history[in.kept:], 0
