@@ -101,3 +101,35 @@ func TestLongHistoryOverInstances(t *testing.T) {
 		w.ExpectRows("director.b", `SELECT status, COUNT(*) FROM saga_done`, fmt.Sprint("completed|", sagas))
 	}, def)
 }
+
+// While instances of the service are replaced one by one, an older one may meet sagas of
+// a newer definition: what comes for them, and their timers, waits for a newer one.
+func TestNewerOverInstances(t *testing.T) {
+	v1 := saga.Define("newer", 1, starts(), work[a]())
+	v2 := saga.Define("newer", 2, starts(), work[a](), saga.Sleep("nap", func(*story) time.Duration { return time.Minute }))
+	share(t, func(w *theatre) {
+		w.Stop("director.b")
+		w.defs = []saga.Saga{v1, v2}
+		newer := func() { w.Start("director.b", w.register, service.Config{Shared: true}) }
+		newer()
+		for i := range shared {
+			if err := w.order(func(ctx context.Context, tx *store.Tx) error {
+				id := fmt.Sprint("s", i)
+				_, err := w.engine.Start(ctx, tx, "newer", id, story{ID: id})
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Sleep(10 * time.Second)
+		w.Stop("director.b")
+		w.Sleep(10 * time.Minute)
+		newer()
+		w.Stop("director")
+		w.Sleep(10 * time.Minute)
+		w.ExpectRows("director.b", `SELECT status, COUNT(*) FROM saga_done`, fmt.Sprint("completed|", shared))
+		for _, table := range []string{"saga_live", "tutti_parked", "tutti_job"} {
+			w.ExpectRows("director.b", `SELECT COUNT(*) FROM `+table, "0")
+		}
+	}, v1)
+}

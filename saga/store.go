@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/bulk"
@@ -43,8 +44,8 @@ func (e *Engine) instance(w row) (*instance, error) {
 	if in.stood, in.gave = in.status, in.reason; in.over {
 		return e.past(&in, w, p), nil
 	}
-	if err != nil {
-		return nil, err
+	if err != nil { // another instance of the service has a newer definition, and this one is about to be replaced
+		return nil, event.Later(err, 10*time.Second)
 	}
 	in.plan, in.was = p, in.armed
 	if up := p.from[w.version]; w.version != p.version && up != nil {

@@ -371,16 +371,19 @@ func TestBusyKeyBehindADeadLetter(t *testing.T) {
 }
 
 // TestHandlerRemoved: a parked record whose handler is gone becomes a dead letter that
-// says so.
+// says so, and is handled once it is back.
 func TestHandlerRemoved(t *testing.T) {
 	bus, dir := cluster(t), t.TempDir()
 	s, stop := start(t, bus, "picky", dir, service.Config{}, picky(func(Made) error { return event.Later(errors.New("not yet"), 50*time.Millisecond) }))
 	produce(t, bus, madeTopic, made("a", 1), made("a", 2))
 	eventually(t, s, "both are parked", func() bool { return len(parked(t, s, store.Selection{})) == 2 })
 	stop()
-	s, _ = start(t, bus, "picky", dir, service.Config{}, func(*service.Service) {})
+	s, stop = start(t, bus, "picky", dir, service.Config{}, func(*service.Service) {})
 	eventually(t, s, "a dead letter", func() bool { return len(parked(t, s, store.Selection{State: store.StateDead})) == 1 })
 	if all := parked(t, s, store.Selection{}); len(all) != 2 || !strings.Contains(all[0].Error, "no handler for test.made") || all[1].State != store.StateWaiting {
 		t.Errorf("parked: %+v, want the first dead because nobody handles it, and the second behind it", all)
 	}
+	stop()
+	s, _ = start(t, bus, "picky", dir, service.Config{}, picky(func(Made) error { return nil }))
+	eventually(t, s, "both are handled", func() bool { return len(parked(t, s, store.Selection{})) == 0 && rows(t, s)["a2"] == 1 })
 }

@@ -30,7 +30,7 @@ func (b *batch) retry(p store.Parked) error {
 		failure := m.err
 		b.l.doing.Store(&m.env)
 		if failure == nil && m.binding == nil { // it was read when there was one: it must not vanish
-			failure = event.Reject(fmt.Errorf("service %s has no handler for %s any more: bring it back and redrive this record, or discard it", b.l.s.name, m.env.Type))
+			failure = event.Reject(b.l.s.unhandled(m.env.Type))
 		}
 		if failure == nil {
 			b.counts.Redelivered++
@@ -76,6 +76,12 @@ func (b *batch) retry(p store.Parked) error {
 		p = next
 	}
 	return nil
+}
+
+// unhandled is the error of a parked record whose handler is gone, or is that of a newer
+// version: it is tried again when an instance starts that has it.
+func (s *Service) unhandled(typ string) error {
+	return fmt.Errorf("service %s has no handler for %s any more: bring it back, and this record is tried again, or discard it", s.name, typ)
 }
 
 // outcome turns a handler's error into what becomes of the record.

@@ -115,18 +115,24 @@ func (r *running) open(ctx context.Context) (err error) {
 	return r.join()
 }
 
-// revive makes jobs run that died for want of a handler, which they have now.
+// revive makes jobs and parked records run that died for want of a handler, which they
+// have now.
 func (r *running) revive(ctx context.Context) error {
-	if len(r.s.jobs) == 0 {
-		return nil
-	}
-	var n int64
+	var jobs int64
 	err := r.db.Update(ctx, func(tx *store.Tx) (err error) {
-		n, err = tx.ReviveKinds(ctx, slices.Sorted(maps.Keys(r.s.jobs)))
+		jobs, err = tx.ReviveKinds(ctx, slices.Sorted(maps.Keys(r.s.jobs)))
 		return err
 	})
-	if err == nil && n > 0 {
-		r.s.log.Info("jobs that were dead for want of a handler have one again, and run", "jobs", n)
+	if err != nil {
+		return err
+	}
+	var errs []string
+	for _, b := range r.s.bindings {
+		errs = append(errs, r.s.unhandled(b.Contract.Type).Error())
+	}
+	records, err := r.db.RedriveAll(ctx, errs)
+	if jobs > 0 || records > 0 {
+		r.s.log.Info("what was dead for want of a handler has one again, and runs", "jobs", jobs, "records", records)
 	}
 	return err
 }

@@ -114,6 +114,34 @@ func TestRedriveKeepsOrder(t *testing.T) {
 	}
 }
 
+// TestRedriveAll redrives what died of certain errors, and nothing else.
+func TestRedriveAll(t *testing.T) {
+	for name, dsn := range databases {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, dsn(t), config())
+			update(t, s, func(tx *store.Tx) error {
+				for pos, p := range []store.Parked{
+					{State: store.StateDead, Error: "one"}, {State: store.StateDead, Error: "two"}, {State: store.StateDead, Error: "no two"}, {State: store.StateRetry, Error: "one"},
+				} {
+					p.Topic, p.Offset = "t", int64(pos)
+					if err := tx.Park(t.Context(), p); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			for _, want := range []int{2, 0} {
+				if n, err := s.RedriveAll(t.Context(), []string{"one", "two", "three"}); err != nil || n != want {
+					t.Errorf("RedriveAll() = %d, %v, want %d", n, err, want)
+				}
+			}
+			if dead, err := s.ListParked(t.Context(), store.Selection{State: store.StateDead}); err != nil || len(dead) != 1 || dead[0].Offset != 2 {
+				t.Errorf("dead letters are %+v, %v, want the one at 2", dead, err)
+			}
+		})
+	}
+}
+
 func TestPlaces(t *testing.T) {
 	for _, text := range []string{"shop.order/0@42", "t/2147483647@9223372036854775807", "t/0@-1"} {
 		if p, err := store.ParsePlace(text); err != nil || p.String() != text {

@@ -302,14 +302,17 @@ const noHandler = "no handler for jobs of kind "
 // ReviveKinds makes jobs of these kinds due now, on this instance, that died because
 // nobody knew their kind: an instance of an older version may have taken them over. It
 // returns how many there were.
-func (tx *Tx) ReviveKinds(ctx context.Context, kinds []string) (int64, error) {
-	n, err := tx.changeJob(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0, lane = $2
-		WHERE state = 'dead' AND error = $3 || kind AND kind IN (`+bulk.Params(4, len(kinds))+`)`,
-		bulk.Args([]any{millis(tx.now), tx.s.lane.Number, noHandler}, kinds)...)
-	if err != nil {
-		return 0, fmt.Errorf("revive jobs that have a handler again: %w", err)
+func (tx *Tx) ReviveKinds(ctx context.Context, kinds []string) (revived int64, err error) {
+	for piece := range bulk.Chunks(kinds) {
+		n, err := tx.changeJob(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0, lane = $2
+			WHERE state = 'dead' AND error = $3 || kind AND kind IN (`+bulk.Params(4, len(piece))+`)`,
+			bulk.Args([]any{millis(tx.now), tx.s.lane.Number, noHandler}, piece)...)
+		if err != nil {
+			return 0, fmt.Errorf("revive jobs that have a handler again: %w", err)
+		}
+		revived += n
 	}
-	return n, nil
+	return revived, nil
 }
 
 func scanJob(r Rows) (Job, error) {

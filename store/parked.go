@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/bulk"
 )
 
 // State of a parked record.
@@ -294,6 +296,42 @@ func (tx *Tx) Redrive(ctx context.Context, p event.Partition, offset int64) erro
 			SELECT 1 FROM tutti_parked AS earlier WHERE earlier.topic = tutti_parked.topic AND earlier.part = tutti_parked.part
 			AND earlier.msgkey = tutti_parked.msgkey AND earlier.pos < tutti_parked.pos) THEN 'waiting' ELSE 'retry' END
 		WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'dead'`, p, offset, millis(tx.now))
+}
+
+// RedriveAll redrives the dead letters that died of one of these errors, a few in each
+// transaction, and returns how many there were.
+func (s *Store) RedriveAll(ctx context.Context, errs []string) (redriven int, err error) {
+	for piece := range bulk.Chunks(errs) {
+		dead, err := Collect(ctx, s.Reader(), func(r Rows) (p Parked, err error) { return p, r.Scan(&p.Topic, &p.Number, &p.Offset) },
+			`SELECT topic, part, pos FROM tutti_parked WHERE state = 'dead' AND error IN (`+bulk.Params(1, len(piece))+`)`, bulk.Args(nil, piece)...)
+		if err != nil {
+			return redriven, fmt.Errorf("look for dead letters to redrive: %w", err)
+		}
+		for few := range slices.Chunk(dead, 100) {
+			n, err := s.redrive(ctx, few)
+			if err != nil {
+				return redriven, err
+			}
+			redriven += n
+		}
+	}
+	return redriven, nil
+}
+
+func (s *Store) redrive(ctx context.Context, few []Parked) (n int, err error) {
+	err = s.Update(ctx, func(tx *Tx) error {
+		n = 0 // it may run more than once
+		for _, p := range few {
+			switch err := tx.Redrive(ctx, p.Partition, p.Offset); {
+			case err == nil:
+				n++
+			case !errors.Is(err, ErrNoRows): // another instance may have been first
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
 }
 
 // Edit replaces the body of a dead letter. It stays dead until it is redriven.
