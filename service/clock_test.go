@@ -135,3 +135,29 @@ func TestLaneOfTheFuture(t *testing.T) {
 		}
 	})
 }
+
+// TestIdleWhenClockIsPutBack: an instance that has nothing to do goes on to say that it is
+// there when its clock is put back, and is not taken for dead.
+func TestIdleWhenClockIsPutBack(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		var ahead atomic.Int64
+		w.Start("writer", func(s *service.Service) {
+			service.Clock(s, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+			writer(s)
+		}, service.Config{Shared: true})
+		w.Start("writer.other", writer, service.Config{Shared: true})
+		w.Sleep(62 * time.Second) // between two looks
+		write := func() error {
+			return w.Service("writer").Write(w.T().Context(), func(context.Context, *store.Tx) error { return nil })
+		}
+		ahead.Store(int64(time.Hour))
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+		ahead.Store(0)
+		w.Sleep(time.Minute)
+		if err := write(); err != nil {
+			t.Errorf("the instance whose clock was put back has been replaced: %v", err)
+		}
+	})
+}

@@ -179,7 +179,7 @@ func (l *loop) committed(in *inputs, b *batch, done store.Committed) {
 			l.parked += n
 		}
 	}
-	l.kept = b.tx.Now()
+	l.kept = time.Now() // not what the clock showed, which may be put back
 	l.mark(b)
 	l.workers.release(b.finished)
 	for _, j := range done.Jobs {
