@@ -171,7 +171,6 @@ func (w *World) revive(dead *instance, after time.Duration) {
 	if !mine {
 		return
 	}
-	w.surprisedBy(dead) // it may have ended otherwise than the fault wants
 	i := &instance{name: dead.name, register: dead.register, cfg: dead.cfg}
 	switch err := w.start(i); {
 	case err == nil, i.wasAsked(), errors.Is(err, errRunning): // what another fault waited for has started it

@@ -28,20 +28,27 @@ func TestPlansFollowTheirSeed(t *testing.T) {
 	}
 }
 
-// TestChaosHidesNoEnd: a service that ends by itself, while a fault waits for it to come
-// to a point, fails the test, which is another process.
-func TestChaosHidesNoEnd(t *testing.T) {
+// failsInside runs fn in a world, in another process, which has to fail because of a
+// service that ended by itself.
+func failsInside(t *testing.T, fn func(w *World)) {
+	t.Helper()
 	const inside = "TUTTITEST_INSIDE"
-	if os.Getenv(inside) == "" {
-		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChaosHidesNoEnd$")
-		again.Env = append(os.Environ(), inside+"=1")
-		out, err := again.CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "service idle ended by itself") {
-			t.Errorf("the test ended with %v and says\n%s", err, out)
-		}
+	if os.Getenv(inside) != "" {
+		Run(t, fn)
 		return
 	}
-	Run(t, func(w *World) {
+	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	again.Env = append(os.Environ(), inside+"=1")
+	out, err := again.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "service idle ended by itself") {
+		t.Errorf("the test ended with %v and says\n%s", err, out)
+	}
+}
+
+// TestChaosHidesNoEnd: a service that ends by itself, while a fault waits for it to come
+// to a point, fails the test.
+func TestChaosHidesNoEnd(t *testing.T) {
+	failsInside(t, func(w *World) {
 		w.Start("idle", func(*service.Service) {})
 		w.chaos.Go(func() {
 			w.harm(harm{kind: CrashPoint, service: "idle", point: service.BeforeCommit, n: 8, lasts: time.Second})
@@ -49,5 +56,16 @@ func TestChaosHidesNoEnd(t *testing.T) {
 		w.Sleep(time.Second)
 		w.get("idle").cancel(nil) // as a fault of its own would
 		w.Quiet()
+	})
+}
+
+// TestStartHidesNoEnd: a service that has ended by itself fails the test also if it is
+// started again.
+func TestStartHidesNoEnd(t *testing.T) {
+	failsInside(t, func(w *World) {
+		w.Start("idle", func(*service.Service) {})
+		w.get("idle").cancel(nil) // as a fault of its own would
+		<-w.get("idle").ended
+		w.Restart("idle")
 	})
 }

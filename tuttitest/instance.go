@@ -79,6 +79,7 @@ func (w *World) Restart(name string) {
 var errRunning = errors.New("it is running")
 
 func (w *World) start(i *instance) error {
+	w.t.Helper()
 	w.mu.Lock()
 	old := w.instances[i.name]
 	if old != nil && !old.hasEnded() {
@@ -89,6 +90,9 @@ func (w *World) start(i *instance) error {
 	i.port = w.port
 	w.instances[i.name] = i
 	w.mu.Unlock()
+	if old != nil {
+		w.surprisedBy(old)
+	}
 
 	i.link, i.ended = newLink(w.net), make(chan struct{})
 	ctx, cancel := context.WithCancelCause(context.Background())
