@@ -325,6 +325,9 @@ func (tx *Tx) nobody(ctx context.Context) error {
 		if !gone {
 			return fmt.Errorf("another instance is running, or was until %v ago: stop it first", LeaseTime)
 		}
+		if err := tx.s.db.loose(ctx, lane); err != nil { // it was only looked at
+			return err
+		}
 	}
 	return nil
 }

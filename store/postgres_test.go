@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -480,5 +481,31 @@ func TestAbandonedReadsNoJobs(t *testing.T) {
 	look() // each connection counts when it is used again
 	if n := reads() - before; n > looks/2 {
 		t.Errorf("all jobs were read %d times", n)
+	}
+}
+
+// TestUnusedLeavesLanes: who has looked whether anybody holds a lane does not keep those
+// that start again from theirs.
+func TestUnusedLeavesLanes(t *testing.T) {
+	dsn := tuttitest.Postgres(t)
+	lanes := func() (names []string, close func()) {
+		first, second := open(t, dsn, config()), open(t, dsn, config())
+		if err := first.Unused(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []*store.Store{first, second} {
+			lane, _, err := s.TakeLane(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, lane.Name)
+		}
+		return names, func() { first.Close(); second.Close() }
+	}
+	before, crash := lanes()
+	crash()
+	after, _ := lanes()
+	if !slices.Equal(before, after) {
+		t.Errorf("instances that start again after a crash hold %v, want %v as before", after, before)
 	}
 }
