@@ -183,12 +183,18 @@ func (r *running) around(ctx context.Context, group string, topics []string, dat
 // renote replaces what this service told Kafka of itself and no longer holds after a
 // recovery: the next start would be refused because of it.
 func (r *running) renote(ctx context.Context, resets map[event.Partition]int64, stale map[event.Partition]kafka.Mark) error {
-	l := r.s.loop
+	l, read := r.s.loop, map[event.Partition]kafka.Mark{}
 	l.mu.Lock()
-	for p, next := range resets { // committed with the first report
+	for p, next := range resets { // told again with the first report
 		l.ends[p] = end{log: next, next: next, told: -1}
+		read[p] = kafka.Mark{Offset: next}
 	}
 	l.mu.Unlock()
+	if len(read) > 0 {
+		if err := r.s.cfg.bus.Commit(ctx, r.s.name, read); err != nil { // Kafka may still count a member that is gone
+			r.s.log.Debug("note where the service reads on", "error", err)
+		}
+	}
 	if len(stale) == 0 {
 		return nil
 	}

@@ -276,6 +276,30 @@ func TestHazardTimeTravel(t *testing.T) {
 	}
 }
 
+// TestCrashAfterRecovery: a service that dies right after a recovery starts again.
+func TestCrashAfterRecovery(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("writer", writer)
+		w.Start("reader", reader)
+		write(w, "writer", 0, 3)
+		w.Quiet()
+		w.Stop("reader")
+		if err := copyOf(w, "reader", ".copy"); err != nil {
+			t.Fatal(err)
+		}
+		w.Restart("reader")
+		write(w, "writer", 3, 6)
+		w.Quiet()
+		w.Stop("reader")
+		if err := copyOf(w, "reader", ""); err != nil {
+			t.Fatal(err)
+		}
+		w.Start("reader", reader, service.Config{Recover: service.Rewind})
+		w.Crash("reader")
+		w.Start("reader", reader)
+	})
+}
+
 // copyOf copies the database of a stopped service to NAME.db + suffix, or, without
 // a suffix, back from the copy.
 func copyOf(w *tuttitest.World, name, suffix string) error {
