@@ -137,7 +137,7 @@ func (s *source) each(fn func(row) error) error {
 	in := bufio.NewReaderSize(f, 1<<16)
 	packed := false
 	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) { // a short file has no magic
-		unpacked, err := gzip.NewReader(in)
+		unpacked, err := unpack(in)
 		if err != nil {
 			return fmt.Errorf("unpack %s: %w", s.name, broken(err, true))
 		}
@@ -166,6 +166,55 @@ func (s *source) each(fn func(row) error) error {
 		}
 		if err := fn(cols.parse(ln)); err != nil {
 			return err
+		}
+	}
+}
+
+// unpacker reads one gzip member after the other. Like gzip, it ignores zeros at the end,
+// with which tapes and block devices fill up.
+type unpacker struct {
+	*gzip.Reader
+	in *bufio.Reader
+}
+
+func unpack(in *bufio.Reader) (unpacker, error) {
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return unpacker{}, err
+	}
+	z.Multistream(false)
+	return unpacker{z, in}, nil
+}
+
+func (u unpacker) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	switch {
+	case !errors.Is(err, io.EOF):
+		return n, err
+	case n > 0:
+		return n, nil
+	}
+	next, err := u.in.Peek(1)
+	switch {
+	case err != nil:
+		return 0, err
+	case next[0] == 0:
+		return 0, zeros(u.in)
+	}
+	err = u.Reset(u.in)
+	u.Multistream(false)
+	return 0, err
+}
+
+// zeros reads to the end, and fails if something else than zeros comes.
+func zeros(in *bufio.Reader) error {
+	for {
+		b, err := in.ReadByte()
+		switch {
+		case err != nil:
+			return err
+		case b != 0:
+			return gzip.ErrHeader
 		}
 	}
 }

@@ -38,6 +38,40 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+// TestAfterGzip: as gzip does, it goes on with what is packed behind, and ignores zeros at
+// the end; other things there are damage.
+func TestAfterGzip(t *testing.T) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	for i, text := range []string{"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n", "1,40001,JAR,1,1,1,1,UK\n"} {
+		if i > 0 {
+			z.Reset(&b)
+		}
+		_, _ = z.Write([]byte(text))
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	zeros := strings.Repeat("\x00", 100_000)
+	for _, c := range []struct{ name, more, want string }{
+		{"nothing", "", ""}, {"zeros", zeros, ""}, {"text", "x", "the gzip file is cut off"}, {"much text", zeros[1:5] + strings.Repeat("x", 20), "the gzip file is damaged"},
+		{"more behind zeros", zeros + b.String(), "the gzip file is damaged"},
+	} {
+		f, err := Open(t.Context(), "-", strings.NewReader(b.String()+c.more))
+		switch {
+		case err == nil && c.want == "":
+			if f.plan.lines != 1 {
+				t.Errorf("%s: %d lines, want 1", c.name, f.plan.lines)
+			}
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+		case err == nil || c.want == "" || !strings.Contains(err.Error(), c.want):
+			t.Errorf("%s: Open() = %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
 // pack writes a file with invoices.
 func pack(t *testing.T, path string, invoices int) {
 	t.Helper()
