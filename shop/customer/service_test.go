@@ -84,3 +84,17 @@ func TestSpend(t *testing.T) {
 		w.Expect(customerv1.Registered{CustomerID: "c1", Name: "Ann"}, customerv1.Registered{CustomerID: "c0", Name: "Bob"})
 	})
 }
+
+// What a customer has spent stays within what is kept, on either side.
+func TestSpendIsBounded(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("customer", customer.Register)
+		const most = math.MaxInt64 / 2
+		for _, id := range []string{"a", "b", "c"} {
+			w.Publish(orderv1.Confirmed{OrderID: id, CustomerID: "c1", Total: most}, orderv1.Returned{OrderID: id + "-back", ReturnID: id, CustomerID: "c2", Refund: most})
+			w.Quiet()
+		}
+		w.ExpectRows("customer", `SELECT msgkey, state FROM tutti_parked ORDER BY msgkey`, "b|dead", "b-back|dead", "c|dead", "c-back|dead")
+		w.ExpectRows("customer", `SELECT id, spend FROM customers ORDER BY id`, fmt.Sprint("c1|", most), fmt.Sprint("c2|", -most))
+	})
+}

@@ -71,7 +71,7 @@ func spend(ctx context.Context, tx *store.Tx, all []spending) error {
 		}
 		n, err := tx.Affected(ctx, fmt.Sprintf(`INSERT INTO customers (id, name, email, country, spend) VALUES %s
 			ON CONFLICT (id) DO UPDATE SET spend = customers.spend + excluded.spend
-			WHERE customers.spend + excluded.spend <= %d`, bulk.Values(len(piece), "?, '', '', '', ?"), int64(maxSpend)), args...)
+			WHERE ABS(customers.spend + excluded.spend) <= %d`, bulk.Values(len(piece), "?, '', '', '', ?"), int64(maxSpend)), args...)
 		switch {
 		case err != nil:
 			return fmt.Errorf("change the spend of %d customers: %w", len(piece), err)
