@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/admin"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
@@ -205,8 +206,9 @@ func (e *Engine) change(ctx context.Context, action string, c admin.SagaChange) 
 				ref := c.Refs[i]
 				err := e.s.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return e.order(ctx, tx, action, ref, c) })
 				o := admin.Outcome{Service: e.s.Name(), Action: action, Kind: ref.Kind, ID: ref.ID, Done: err == nil}
-				switch problem.KindOf(err) {
-				case problem.Missing, problem.Clash, problem.Invalid:
+				switch kind := problem.KindOf(err); {
+				case kind == problem.Missing, kind == problem.Clash, kind == problem.Invalid,
+					event.Rejected(err): // an id that the database does not take, a state that is too large
 					o.Reason, err = err.Error(), nil
 				}
 				outcomes[i], errs[i] = o, err

@@ -118,4 +118,13 @@ func listsOver(t *testing.T, database string) {
 	if one.Status != "deciding" || len(one.History) == 0 || !strings.Contains(string(one.State), "a/b%_") {
 		t.Errorf("an instance is %+v", one)
 	}
+	body := `{"refs":[{"kind":"claim","id":"\u0000","version":"1"},{"kind":"claim","id":"a1","version":"1"}]}`
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1/services/office/sagas/cancel", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	rec := httptest.NewRecorder()
+	s.Admin().ServeHTTP(rec, r)
+	var out admin.Outcomes
+	if err := json.Unmarshal(rec.Body.Bytes(), &out); err != nil || len(out.Outcomes) != 2 || out.Outcomes[0].Done || out.Outcomes[0].Reason == "" || !out.Outcomes[1].Done {
+		t.Errorf("cancelled is %d %s, want the second, and why the first is not", rec.Code, rec.Body)
+	}
 }
