@@ -235,6 +235,9 @@ func (s *Store) ReleaseLane(ctx context.Context) error {
 
 // hold says that the lane is held. Nothing is committed if another has taken it.
 func (tx *Tx) hold(ctx context.Context, l *Lane, ids, batch int64) error {
+	if _, err := tx.s.db.grip(ctx, l.Number); err != nil { // it is tied to us, unless its last holder was frozen and not gone
+		return fmt.Errorf("hold lane %s: %w", l.Name, err)
+	}
 	alive, args := "$6", []any{ids, batch, l.commits + 1, l.Number, l.epoch, millis(tx.now)}
 	if clock := tx.s.db.dialect().clock; clock != "" {
 		alive, args = clock, args[:5]

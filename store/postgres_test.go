@@ -509,3 +509,32 @@ func TestUnusedLeavesLanes(t *testing.T) {
 		t.Errorf("instances that start again after a crash hold %v, want %v as before", after, before)
 	}
 }
+
+// TestLaneOfFrozenHolder: who took a lane while the connection of its frozen holder was
+// there holds it like any other once that is gone.
+func TestLaneOfFrozenHolder(t *testing.T) {
+	dsn := tuttitest.Postgres(t)
+	take := func() (*store.Store, string) {
+		s := open(t, dsn, config())
+		lane, _, err := s.TakeLane(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, lane.Name
+	}
+	frozen, first := take()
+	other := open(t, dsn, config())
+	update(t, other, func(tx *store.Tx) error { // as who has sent what it left
+		return tx.Exec(t.Context(), `UPDATE tutti_lane SET epoch = epoch + 1, alive = 0`)
+	})
+	holder, again := take()
+	frozen.Close()
+	for range 20 { // the server takes its time to notice
+		update(t, holder, func(*store.Tx) error { return nil })
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, next := take(); again != first || next == first {
+		t.Errorf("lanes are %s, %s and %s, want the first one twice, and then another", first, again, next)
+	}
+	update(t, holder, func(*store.Tx) error { return nil })
+}
