@@ -33,6 +33,7 @@ type Membership struct {
 type Consumer struct {
 	m      Membership
 	client *kgo.Client
+	end    context.CancelFunc  // of what the client waits for
 	ids    map[string][16]byte // of topics
 }
 
@@ -99,11 +100,13 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) { m.Lost(flatten(lost)) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) { m.Lost(flatten(lost)) }),
 	)
-	client, err := kgo.NewClient(opts...)
+	ctx, end := context.WithCancel(context.Background())
+	client, err := kgo.NewClient(append(opts, kgo.WithContext(ctx))...)
 	if err != nil {
+		end()
 		return nil, fmt.Errorf("join group %s: %w", m.Group, err)
 	}
-	return &Consumer{m: m, client: client, ids: map[string][16]byte{}}, nil
+	return &Consumer{m: m, client: client, end: end, ids: map[string][16]byte{}}, nil
 }
 
 func flatten(m map[string][]int32) []event.Partition {
@@ -246,7 +249,7 @@ func (c *Consumer) Close(ctx context.Context) {
 	// Static members stay in the group until they are removed or time out. If
 	// this fails, they time out.
 	_, _ = admin.LeaveGroup(ctx, kadm.LeaveGroup(c.m.Group).InstanceIDs(c.m.Instance))
-	c.client.CloseAllowingRebalance()
+	c.Kill()
 }
 
 // Expel removes a member from a group by its name, as it would leave by itself. One that
@@ -262,5 +265,8 @@ func (b *Bus) Expel(ctx context.Context, group, instance string) error {
 	return err
 }
 
-// Kill ends the connections and nothing else, as a crash would: for tests.
-func (c *Consumer) Kill() { c.client.CloseAllowingRebalance() }
+// Kill ends the connections and nothing else, as a crash would.
+func (c *Consumer) Kill() {
+	c.end() // the client waits for an answer to its wish to join: as long as another member does not answer
+	c.client.CloseAllowingRebalance()
+}
