@@ -19,12 +19,12 @@ func TestLeavesWhileItJoins(t *testing.T) {
 	if err := bus.EnsureTopics(t.Context(), []event.Topic{{Name: "a"}}); err != nil {
 		t.Fatal(err)
 	}
-	join := func(instance string) (*Consumer, <-chan error) {
-		assigned := make(chan error, 1)
+	join := func(instance string) (*Consumer, <-chan struct{}) {
+		assigned := make(chan struct{}, 1)
 		c, err := bus.Join(Membership{
 			Group: "g", Instance: instance, Topics: []string{"a"},
 			Start: func(context.Context, []event.Partition) (map[event.Partition]int64, error) {
-				assigned <- nil
+				assigned <- struct{}{}
 				return nil, nil
 			},
 			Lost: func([]event.Partition) {},
