@@ -100,13 +100,13 @@ func (p *postgres) add(query string, args []any, s statement) error {
 	if err := storable(args); err != nil {
 		return err
 	}
+	if p.wanted { // also what cannot be prepared is undone with it
+		p.wanted, p.since = false, len(p.queued)
+		p.control("SAVEPOINT tutti")
+	}
 	sd, err := p.prepared(query)
 	if err != nil {
 		return err
-	}
-	if p.wanted {
-		p.wanted, p.since = false, len(p.queued)
-		p.control("SAVEPOINT tutti")
 	}
 	if err := p.builder.Build(p.conn.TypeMap(), sd, args); err != nil {
 		return fmt.Errorf("%w in: %s", err, clip(query))

@@ -311,6 +311,13 @@ func testSavepoints(t *testing.T, dsn string) {
 	if err := s.Reader().QueryRow(t.Context(), `SELECT COUNT(*), SUM(v) FROM n`).Scan(&n, &sum); err != nil || n != 2 || sum != 4 {
 		t.Errorf("%d rows with sum %d, %v, want 1 and 3", n, sum, err)
 	}
+	update(t, s, func(tx *store.Tx) error { // what is no statement at all is undone like one that fails
+		failure, broken := tx.Savepoint(t.Context(), func() error { return tx.Exec(t.Context(), `INSERT INTO nowhere (v) VALUES (1)`) })
+		if failure == nil || broken != nil {
+			t.Errorf("savepoint of what is no statement = %v, %v, want its failure alone", failure, broken)
+		}
+		return broken
+	})
 }
 
 // testSwallowed: whatever a handler makes of a statement's failure, either the
