@@ -186,8 +186,12 @@ func (p *postgres) connect(ctx context.Context) error {
 	lenient(conn.TypeMap())
 	_, err = conn.Exec(ctx, fastCompression, pgx.QueryExecModeExec)
 	for lane := range p.grips { // if another has it by now, the next commit says so
+		free := false
 		if err == nil {
-			_, err = conn.Exec(ctx, gripText, pgx.QueryExecModeExec, p.gripName(lane))
+			err = conn.QueryRow(ctx, gripText, pgx.QueryExecModeExec, p.gripName(lane)).Scan(&free)
+		}
+		if err == nil && !free { // the server has not noticed yet that the connection before is gone
+			delete(p.grips, lane)
 		}
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/store"
@@ -537,4 +540,57 @@ func TestLaneOfFrozenHolder(t *testing.T) {
 		t.Errorf("lanes are %s, %s and %s, want the first one twice, and then another", first, again, next)
 	}
 	update(t, holder, func(*store.Tx) error { return nil })
+}
+
+// TestLaneOfCutHolder: who lives and has lost its connection, which the server notices
+// late, keeps its lane once it has.
+func TestLaneOfCutHolder(t *testing.T) {
+	dsn := tuttitest.Postgres(t)
+	take := func() (*store.Store, string) {
+		s := open(t, dsn, config())
+		lane, _, err := s.TakeLane(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, lane.Name
+	}
+	holder, first := take()
+	server, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close(context.Background())
+	if _, err := server.Exec(t.Context(), `SELECT pg_terminate_backend(l.pid) FROM pg_locks l, LATERAL (SELECT hashtextextended('tutti ' || current_schema() || ' 0', 8) AS h) k
+		WHERE l.locktype = 'advisory' AND (l.classid::bigint << 32 | l.objid::bigint) = h`); err != nil {
+		t.Fatal(err)
+	}
+	grip := func() (free bool) { // as the old connection's, for a while
+		if err := server.QueryRow(t.Context(), `SELECT pg_try_advisory_lock(hashtextextended('tutti ' || current_schema() || ' 0', 8))`).Scan(&free); err != nil {
+			t.Fatal(err)
+		}
+		return free
+	}
+	for !grip() {
+		time.Sleep(10 * time.Millisecond)
+	}
+	beat := func() error { return holder.Update(t.Context(), func(*store.Tx) error { return nil }) }
+	if err := beat(); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("Update() over a connection that is gone = %v, want ErrUnavailable", err)
+	}
+	if err := beat(); err != nil {
+		t.Fatal(err)
+	}
+	server.Close(t.Context())
+	for range 20 { // the server takes its time to notice
+		if err := beat(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, next := take(); next == first {
+		t.Errorf("another instance took lane %s, whose holder lives", next)
+	}
+	if err := beat(); err != nil {
+		t.Error(err)
+	}
 }
