@@ -22,7 +22,7 @@ type Lane struct {
 	ids     int64        // of the last message
 	batch   int64        // of the last row
 	left    int64        // of the last row of its last holder
-	commits int64        // by its holders: tells whether one has succeeded
+	commits int64        // by its holders, at most: tells whether one has succeeded
 	swept   atomic.Int64 // rows up to this one are deleted
 	seqs    map[event.Partition]int64
 }
@@ -238,11 +238,11 @@ func (tx *Tx) hold(ctx context.Context, l *Lane, ids, batch int64) error {
 	if _, err := tx.s.db.grip(ctx, l.Number); err != nil { // it is tied to us, unless its last holder was frozen and not gone
 		return fmt.Errorf("hold lane %s: %w", l.Name, err)
 	}
-	alive, args := "$6", []any{ids, batch, l.commits + 1, l.Number, l.epoch, millis(tx.now)}
+	alive, args := "$7", []any{ids, batch, l.commits + 1, l.Number, l.epoch, l.commits, millis(tx.now)}
 	if clock := tx.s.db.dialect().clock; clock != "" {
-		alive, args = clock, args[:5]
+		alive, args = clock, args[:6]
 	}
-	err := tx.s.db.expect(ctx, `UPDATE tutti_lane SET ids = $1, batch = $2, commits = $3, alive = `+alive+` WHERE lane = $4 AND epoch = $5`, args, 1,
+	err := tx.s.db.expect(ctx, `UPDATE tutti_lane SET ids = $1, batch = $2, commits = $3, alive = `+alive+` WHERE lane = $4 AND epoch = $5 AND commits <= $6`, args, 1,
 		fmt.Errorf("%w: lane %s was adopted", ErrFenced, l.Name))
 	if err != nil {
 		return fmt.Errorf("hold lane %s: %w", l.Name, err)
@@ -265,6 +265,7 @@ func (s *Store) settle(ctx context.Context, cause error) error {
 			s.cfg.Logger.Info("the connection was lost in a commit, which has succeeded", "lane", l.Name)
 			return nil
 		case err == nil:
+			l.commits += voided
 			return cause
 		}
 		s.cfg.Logger.Warn("the connection was lost in a commit; finding out whether it succeeded", "attempt", attempt+1, "error", err)
@@ -272,19 +273,32 @@ func (s *Store) settle(ctx context.Context, cause error) error {
 		select {
 		case <-ctx.Done():
 			t.Stop()
+			l.commits += voided // at most: the next one holds the lane, whatever became of this one
 			return errors.Join(cause, context.Cause(ctx))
 		case <-t.C:
 		}
 	}
 }
 
-// lookAtLane reads a lane's row, once nobody writes it.
+// voided is what is added to a lane's commits when one has not arrived: it must not any
+// more, although a network may have kept it.
+const voided = 2
+
+// lookAtLane reads a lane's row, once nobody writes it. If the last commit has not
+// arrived, it is refused from then on.
 func (s *Store) lookAtLane(ctx context.Context, l *Lane) (epoch, commits int64, err error) {
 	if err := s.db.begin(ctx); err != nil {
 		return 0, 0, err
 	}
 	rows, err := s.db.query(ctx, `SELECT epoch, commits FROM tutti_lane WHERE lane = $1 FOR UPDATE`, []any{l.Number})
-	err = Row{rows, err}.Scan(&epoch, &commits)
+	if err = (Row{rows, err}).Scan(&epoch, &commits); err == nil && epoch == l.epoch && commits == l.commits {
+		if err = s.db.queue(ctx, `UPDATE tutti_lane SET commits = $1 WHERE lane = $2`, []any{l.commits + voided, l.Number}); err == nil {
+			err = s.db.commit(ctx)
+		}
+		if err == nil {
+			return epoch, commits, nil
+		}
+	}
 	return epoch, commits, errors.Join(err, s.db.rollback(ctx))
 }
 

@@ -26,6 +26,9 @@ type cutter struct {
 	to      string
 	before  atomic.Bool // the next COMMIT does not arrive
 	answer  atomic.Bool // the next COMMIT arrives, and its answer does not
+	delay   atomic.Bool // the next COMMIT arrives, once late is closed, after its sender has lost the connection
+	late    chan struct{}
+	arrived chan struct{} // closed once it is answered
 	address string
 }
 
@@ -86,6 +89,14 @@ func (c *cutter) pass(client net.Conn) {
 				return
 			}
 			silent.Store(c.answer.CompareAndSwap(true, false))
+			if c.delay.CompareAndSwap(true, false) {
+				client.Close()
+				<-c.late
+				defer close(c.arrived)
+				_, _ = server.Write(buf[:n])
+				time.Sleep(300 * time.Millisecond) // its answer has nobody to go to
+				return
+			}
 		}
 		if _, err := io.Copy(server, bytes.NewReader(buf[:n])); err != nil {
 			return
@@ -592,5 +603,37 @@ func TestLaneOfCutHolder(t *testing.T) {
 	}
 	if err := beat(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCommitThatComesLate loses a connection in a COMMIT that arrives only after it was
+// looked for: nothing is done twice.
+func TestCommitThatComesLate(t *testing.T) {
+	c, dsn := newCutter(t, tuttitest.Postgres(t))
+	s := open(t, dsn, config())
+	update(t, s, func(tx *store.Tx) error { return tx.Exec(t.Context(), `CREATE TABLE n (v BIGINT NOT NULL)`) })
+	if _, _, err := s.TakeLane(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	add := func() error {
+		return s.Update(t.Context(), func(tx *store.Tx) error { return tx.Exec(t.Context(), `INSERT INTO n (v) VALUES (1)`) })
+	}
+	if err := add(); err != nil {
+		t.Fatal(err)
+	}
+	c.late = make(chan struct{})
+	c.arrived = make(chan struct{})
+	c.delay.Store(true)
+	if err := add(); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("Update() whose COMMIT has not arrived yet = %v, want ErrUnavailable", err)
+	}
+	close(c.late)
+	<-c.arrived
+	if err := add(); err != nil {
+		t.Errorf("Update() after that = %v", err)
+	}
+	var n int
+	if err := s.Reader().QueryRow(t.Context(), `SELECT COUNT(*) FROM n`).Scan(&n); err != nil || n != 2 {
+		t.Errorf("%d rows, %v, want 2: what was told to have failed was not done", n, err)
 	}
 }
