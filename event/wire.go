@@ -93,11 +93,17 @@ func (w *headerWriter) addBytes(key string, appendTo func([]byte) []byte) {
 // wraps [ErrMalformed], and the envelope holds what could be read.
 func Decode(r Record) (Envelope, []byte, error) {
 	for _, h := range r.Headers {
-		if isContentType(h.Key) && strings.HasPrefix(string(h.Value), structuredType) {
+		if isContentType(h.Key) && isStructured(h.Value) {
 			return decodeStructured(r)
 		}
 	}
 	return decodeBinary(r)
+}
+
+// isStructured reports whether a content type is that of structured mode, in upper or
+// lower case (CloudEvents Kafka protocol binding 1.0.2, section 3).
+func isStructured(contentType []byte) bool {
+	return len(contentType) >= len(structuredType) && strings.EqualFold(string(contentType[:len(structuredType)]), structuredType)
 }
 
 func isContentType(key string) bool {

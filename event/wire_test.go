@@ -92,6 +92,17 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
+// TestStructuredInAnyCase: the type of structured mode is known however it is spelled.
+func TestStructuredInAnyCase(t *testing.T) {
+	r := event.Record{
+		Headers: []event.Header{{Key: "content-type", Value: []byte("Application/CloudEvents+JSON; charset=UTF-8")}},
+		Value:   []byte(`{"specversion":"1.0","id":"1","source":"/erp","type":"x","data":{"n":1}}`),
+	}
+	if e, data, err := event.Decode(r); err != nil || e.ID != "1" || string(data) != `{"n":1}` {
+		t.Errorf("Decode() = %+v, %s, %v, want the message", e, data, err)
+	}
+}
+
 func TestDecodeMalformed(t *testing.T) {
 	header := func(key, value string) func(*event.Record) {
 		return func(r *event.Record) {
