@@ -382,7 +382,11 @@ func (r *relay) flush(ctx context.Context) bool {
 }
 
 func (r *relay) until(ctx context.Context, ok func() bool) bool {
-	stopping := context.AfterFunc(ctx, r.idle.Broadcast)
+	stopping := context.AfterFunc(ctx, func() {
+		r.mu.Lock() // or it could be before who has looked at ctx waits
+		defer r.mu.Unlock()
+		r.idle.Broadcast()
+	})
 	defer stopping()
 	r.mu.Lock()
 	defer r.mu.Unlock()
