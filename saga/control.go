@@ -61,6 +61,7 @@ func (e *Engine) Retry(ctx context.Context, tx *store.Tx, a Action, part string)
 				r.limit(m, n.within)
 			case n.kind == sub || n.kind == loop:
 				r.set(m, waiting)
+			case r.Back && n.undo == nil: // a newer version has nothing to undo there
 			case r.Back:
 				_, err = r.askBack(n, m)
 			default:

@@ -204,7 +204,7 @@ func (r run) expire() error {
 			continue
 		}
 		n := r.plan.nodes[nameOf(m.Path)]
-		if n == nil { // it was taken out, without a new version
+		if n == nil || m.undoing() && n.kind == step && n.undo == nil { // it was taken out, without a new version, or its undo was
 			m.Due = 0
 			continue
 		}

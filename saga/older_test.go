@@ -148,3 +148,27 @@ func TestPartTakenOut(t *testing.T) {
 		w.expect("g", saga.Completed, "")
 	}, saga.Define("gone", 1, starts(), work[a](), newsNode("wait")))
 }
+
+// TestUndoTakenOut: a newer version says that a step has nothing to undo any more, while
+// instances wait for its undo.
+func TestUndoTakenOut(t *testing.T) {
+	v1 := saga.Define("plainer", 1, starts(), work[a](), work[b]())
+	v2 := saga.Define("plainer", 2, starts(), saga.From(1, func(s story) (story, error) { return s, nil }),
+		saga.Step("a", saga.Send(func(s *story) do[a] { return do[a]{s.ID, "0"} }),
+			saga.Done(func(*story, event.Message[did[a]]) {})).NothingToUndo(), work[b]())
+	for _, answer := range []string{"silent", "stays"} { // it was asked for, or is to be asked for again
+		t.Run(answer, func(t *testing.T) {
+			play(t, func(w *theatre) {
+				w.hands.will("do-b o", "wont")
+				w.hands.will("undo-a o", answer)
+				w.Publish(begin{ID: "o"})
+				w.Sleep(1500 * time.Millisecond)
+				w.Stop("director")
+				w.defs = []saga.Saga{v2}
+				w.direct()
+				w.Sleep(time.Hour)
+				w.expect("o", saga.Compensated, "b: no b")
+			}, v1)
+		})
+	}
+}

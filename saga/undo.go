@@ -91,7 +91,11 @@ func (r run) backward(n *node, loops string) (outcome, error) {
 	case done, unknown, waiting, skipped:
 		return r.undoPart(n, m)
 	case undoing, resting, stuck:
-		return waits, nil
+		if n.kind != step || n.undo != nil {
+			return waits, nil
+		}
+		r.set(m, undone) // a newer version leaves nothing there to undo
+		r.note(line{Did: "undone", Part: m.Path})
 	}
 	return ready, nil // failed, void, undone
 }
