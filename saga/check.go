@@ -13,7 +13,7 @@ import (
 
 // Check says everything that cannot be right in the definition: parts without a name or
 // with one that another has; parts that are never reached; steps that cannot be undone
-// although a later one can fail; steps that can fail after the pivot; replies to what
+// although one after or beside them can fail; steps that can fail after the pivot; replies to what
 // nobody asked; and replies of which two parts that run side by side wait for the same.
 func (d *Definition[S]) Check() error {
 	p := d.p
@@ -33,7 +33,7 @@ func (d *Definition[S]) Check() error {
 			add("instances of version %d cannot become ones of version %d", v, p.version)
 		}
 	}
-	c := checker{add: add}
+	c := checker{add: add, beside: map[*node][]*node{}}
 	c.walk(p.root)
 	c.undo()
 	if len(faults) == 0 {
@@ -50,8 +50,9 @@ func validName(s string) bool {
 }
 
 type checker struct {
-	add  func(format string, args ...any)
-	flow []*node // parts in the order in which they may run
+	add    func(format string, args ...any)
+	flow   []*node           // parts in the order in which they may run
+	beside map[*node][]*node // those before a part in flow that may run after it
 }
 
 // walk looks at parts by themselves, and at what is reached. It reports whether what
@@ -71,8 +72,13 @@ func (c *checker) walk(n *node) bool {
 		return len(n.children) == 0 || c.goesOn(n.children[len(n.children)-1])
 	case parallel:
 		c.ambiguous(n)
+		begin := len(c.flow)
 		for _, child := range n.children {
+			own := len(c.flow)
 			c.walk(child)
+			for _, part := range c.flow[own:] {
+				c.beside[part] = append(c.beside[part], c.flow[begin:own]...)
+			}
 		}
 	case choice, loop:
 		for _, child := range n.children {
@@ -188,12 +194,14 @@ func (c *checker) undo() {
 		if passed != nil || n.kind != step || n.send == nil || n.undo != nil || n.harmless {
 			continue
 		}
-		later := slices.IndexFunc(c.flow[i+1:], canFail)
+		later, beside := slices.IndexFunc(c.flow[i+1:], canFail), slices.IndexFunc(c.beside[n], canFail)
 		switch {
 		case n.loops > 0:
 			c.add("%q is in a loop and has no Undo, although a later iteration can fail (say NothingToUndo if it leaves nothing behind)", n.name)
 		case later >= 0:
 			c.add("%q has no Undo, although %q can fail after it (say NothingToUndo if it leaves nothing behind)", n.name, c.flow[i+1+later].name)
+		case beside >= 0:
+			c.add("%q has no Undo, although %q can fail beside it (say NothingToUndo if it leaves nothing behind)", n.name, c.beside[n][beside].name)
 		case n.timesOut():
 			c.add("%q has no Undo, although its outcome may be unknown when it is given up (say NothingToUndo, or Attempts(0))", n.name)
 		}

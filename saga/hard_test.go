@@ -275,6 +275,7 @@ func TestCheck(t *testing.T) {
 		`two parts are called "a"`:        {work[a](), work[a]()},
 		"never reached":                   {saga.Fail("stop", func(*story) string { return "" }), work[a]()},
 		`"x" has no Undo`:                 {saga.Step("x", sends), work[b]()},
+		`although "b" can fail beside it`: {saga.Parallel("both", work[b](), saga.Step("x", sends))},
 		"nobody will answer":              {saga.Step("x", saga.Done(func(*story, event.Message[did[a]]) {}))},
 		"side by side":                    {saga.Parallel("both", work[a](), saga.Step("x", sends, saga.Done(func(*story, event.Message[did[a]]) {})).NothingToUndo())},
 		"can fail after the pivot":        {work[a]().Pivot(), work[b]()},
