@@ -20,6 +20,7 @@ type delivery struct {
 	event.Partition
 	kafka.Consumed
 	message
+	given bool // to its handler, in an attempt
 }
 
 // message is a record's content: what it says, for whom, or why that is unknown.
@@ -272,6 +273,7 @@ func (b *batch) deliver(ds []delivery) error {
 		if !wanted {
 			continue
 		}
+		b.l.renew(d)
 		b.l.doing.Store(&d.env)
 		if b.each {
 			if err := b.handleAlone(d); err != nil {

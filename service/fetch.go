@@ -32,7 +32,7 @@ func (l *loop) fetch(ctx context.Context, c *kafka.Consumer) error {
 				}
 				// One that is too long stays so, and takes no more room in memory and indexes.
 				r.Key = r.Key[:min(len(r.Key), event.MaxKey+1)]
-				ds = append(ds, delivery{f.Partition, r, m})
+				ds = append(ds, delivery{f.Partition, r, m, false})
 			}
 			l.mu.Lock()
 			if l.assigned[f.Partition] {
@@ -70,6 +70,15 @@ func (l *loop) decode(p event.Partition, offset int64, r event.Record) message {
 		return err
 	})
 	return m
+}
+
+// renew decodes a record once more that its handler was given before, in an attempt that
+// was undone: it may have changed what it was given.
+func (l *loop) renew(d *delivery) {
+	if d.given {
+		d.message = l.decode(d.Partition, d.Offset, d.Record)
+	}
+	d.given = true
 }
 
 // binding finds the handler of a message: nil if nobody here wants its type, an
