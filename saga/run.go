@@ -341,6 +341,9 @@ func (r run) startChild(n *node, path string) (outcome, error) {
 	id, state := n.child.start(r.State)
 	k := key{n.child.plan.name, id}
 	other, err := r.w.get(k)
+	if err == nil {
+		state, err = n.child.plan.copied(state)
+	}
 	if err != nil {
 		return waits, err
 	}

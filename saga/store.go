@@ -94,20 +94,28 @@ func (e *Engine) upgrade(in *instance, w row, up *upgrade) error {
 	return nil
 }
 
-// stateOf is the state of an instance, which may be of another version, as one of this.
+// stateOf is a copy of the state of an instance, which may be of another version, as one
+// of this.
 func (p *plan) stateOf(in *instance) (any, error) {
-	if in.plan == p {
-		return in.State, nil
+	if up := p.from[in.plan.version]; up != nil {
+		raw, err := json.Marshal(in.State)
+		if err != nil {
+			return nil, err
+		}
+		return up.state(raw)
 	}
-	raw, err := json.Marshal(in.State)
+	return p.copied(in.State)
+}
+
+// copied is a state as it is once it was stored and read: it shares nothing with the one
+// that it was made of, of which somebody else may change what it holds.
+func (p *plan) copied(state any) (any, error) {
+	raw, err := json.Marshal(state)
 	if err != nil {
 		return nil, err
 	}
-	if up := p.from[in.plan.version]; up != nil {
-		return up.state(raw)
-	}
-	state := p.newState()
-	return state, fastjson.Unmarshal(raw, state)
+	fresh := p.newState()
+	return fresh, fastjson.Unmarshal(raw, fresh)
 }
 
 // find reads instances that are not in memory.

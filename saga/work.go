@@ -248,7 +248,10 @@ func (e *Engine) Start(ctx context.Context, tx *store.Tx, saga, id string, state
 	if err != nil || in != nil {
 		return false, err
 	}
-	if err := w.begin(w.create(p, id, fresh, tx.Cause()), line{}); err != nil {
+	if fresh, err = p.copied(fresh); err == nil { // the caller may start it once more, where this is undone
+		err = w.begin(w.create(p, id, fresh, tx.Cause()), line{})
+	}
+	if err != nil {
 		return false, fmt.Errorf("start saga %s %s: %w", saga, id, err)
 	}
 	return true, w.finish()
