@@ -156,7 +156,7 @@ func (b *batch) run(in *inputs) error {
 		}
 	}
 	for _, p := range in.parked {
-		if time.Since(b.begun) > b.l.s.cfg.HandlerTimeout { // the rest in another transaction
+		if b.late() || time.Since(b.begun) > b.l.s.cfg.HandlerTimeout { // the rest in another transaction
 			b.wake(b.tx.Now())
 			break
 		}
@@ -168,15 +168,12 @@ func (b *batch) run(in *inputs) error {
 }
 
 // late reports whether handlers that are each on their own have had their time
-// together: the rest is for another transaction, since others wait for this one's
-// commit. It is asked before each.
+// together, or have published much: the rest is for another transaction, since others
+// wait for this one's commit, and a database for its end. It is asked before each.
 func (b *batch) late() bool {
-	if !b.each {
-		return false
-	}
 	first := !b.begins
 	b.begins = true
-	return !first && time.Since(b.begun) > b.l.s.cfg.HandlerTimeout
+	return !first && (b.each && time.Since(b.begun) > b.l.s.cfg.HandlerTimeout || b.tx.Appended() > b.l.s.cfg.UnsentBytes)
 }
 
 // limited returns the context of a handler: its own where it is on its own.
@@ -264,7 +261,7 @@ func (b *batch) deliver(ds []delivery) error {
 		d := &ds[i]
 		if b.late() {
 			b.rest.deliveries = ds[i:]
-			return nil
+			return flush()
 		}
 		wanted, err := b.admit(d)
 		if err != nil {

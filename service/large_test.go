@@ -163,6 +163,36 @@ func TestUnsentBytes(t *testing.T) {
 	})
 }
 
+// TestMuchPublishedAtOnce: what handlers publish in one transaction is bounded, too; a row
+// of the outbox has it all.
+func TestMuchPublishedAtOnce(t *testing.T) {
+	t.Parallel()
+	bus := cluster(t)
+	var records []event.Record
+	for i := range 20 {
+		records = append(records, made(fmt.Sprint(i), 1))
+	}
+	produce(t, bus, madeTopic, records...)
+	most := 0
+	s, _ := start(t, bus, "amplifier", t.TempDir(), service.Config{UnsentBytes: mega}, func(s *service.Service) {
+		event.Publishes[Checked](s)
+		s.Migrations(migrations(doneTable))
+		event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[Made]) error {
+			most = max(most, tx.Appended())
+			for range 500 {
+				if err := event.Publish(ctx, tx, Checked{strings.Repeat("x", 1000)}); err != nil {
+					return err
+				}
+			}
+			return tx.Exec(ctx, `INSERT INTO done (id, n) VALUES ($1, 1)`, m.Body.ID)
+		})
+	})
+	eventually(t, s, "all are handled", func() bool { return len(rows(t, s)) == len(records) })
+	if most > mega {
+		t.Errorf("a handler began with %d bytes published in its transaction, want at most %d", most, mega)
+	}
+}
+
 // TestMuchLeftUnsent: what an instance has left unsent is sent in order, and before
 // what comes after the start, although it is not read at once.
 func TestMuchLeftUnsent(t *testing.T) {

@@ -182,7 +182,8 @@ type Config struct {
 	// than that is handled again.
 	Remember int64
 	// Unsent is how many events may wait for Kafka before the loop waits; default
-	// 20000. UnsentBytes is how large they may be together, in memory; default 64 MB.
+	// 20000. UnsentBytes is how large they may be together, in memory; default 64 MB. A
+	// transaction that has published more than that leaves what it was to handle to others.
 	Unsent, UnsentBytes int
 	// Recover says what to do where the database and the log do not fit together,
 	// because one of them went back in time. Default: refuse to start.

@@ -730,6 +730,32 @@ func testForeign(t *testing.T, dsn string) {
 	}
 }
 
+// TestAppendedAtOnce: a transaction takes as much as a database stores in a row.
+func TestAppendedAtOnce(t *testing.T) {
+	s := open(t, "sqlite:"+filepath.Join(t.TempDir(), "full.db"), config())
+	tx, err := s.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	m := message("k")
+	m.Data = make([]byte, event.MaxData)
+	for err == nil {
+		err = tx.Append(m)
+	}
+	if full := tx.Appended(); full < 200<<20 || full > 300<<20 || event.Rejected(err) {
+		t.Errorf("a transaction takes %d bytes, and then fails with %v, want about 256 MB, and an error that is no verdict on the last", full, err)
+	}
+	before := tx.Appended()
+	m.Data = m.Data[:1000]
+	if failure, broken := tx.Savepoint(t.Context(), func() error { return errors.Join(tx.Append(m), errors.New("no")) }); failure == nil || broken != nil {
+		t.Errorf("Savepoint() = %v, %v, want its failure", failure, broken)
+	}
+	if tx.Appended() != before {
+		t.Errorf("%d bytes are appended after a savepoint was undone, want %d", tx.Appended(), before)
+	}
+}
+
 func testLimits(t *testing.T, dsn string) {
 	s := open(t, dsn, config())
 	if _, _, err := s.TakeLane(t.Context()); err != nil {

@@ -23,6 +23,7 @@ type Tx struct {
 	scope int // counts the messages and requests handled in this transaction
 
 	out    []pending
+	size   int          // bytes of their bodies
 	jobs   []*jobChange // what is added is handed to workers after the commit
 	stored int          // so many of jobs
 	then   []func()     // to be called after the commit
@@ -173,10 +174,20 @@ func (tx *Tx) Append(m event.Outgoing) error {
 		return event.Reject(fmt.Errorf("key is %d bytes long, want 1 to %d", len(m.Key), event.MaxKey))
 	case len(m.Data) > event.MaxData:
 		return event.Reject(fmt.Errorf("body is %d bytes long, want at most %d", len(m.Data), event.MaxData))
+	case tx.size+len(m.Data) > maxAppended:
+		return fmt.Errorf("the transaction has appended %d bytes, and takes at most %d", tx.size, maxAppended)
 	}
 	tx.out = append(tx.out, pending{m, tx.cause, tx.scope})
+	tx.size += len(m.Data)
 	return nil
 }
+
+// maxAppended is how many bytes of bodies a transaction takes: a row of the outbox has
+// them all, and no database takes one of a gigabyte.
+const maxAppended = 256 << 20
+
+// Appended is how many bytes of bodies were appended.
+func (tx *Tx) Appended() int { return tx.size }
 
 // NextID is the id that the message has which is appended next, in a service's
 // transaction.
@@ -197,7 +208,7 @@ func (tx *Tx) Apart(ctx context.Context, fn func() error) (err error, broken err
 }
 
 func (tx *Tx) apart(ctx context.Context, fn func() error, confirm bool) (err error, broken error) {
-	out, jobs, stored, then := len(tx.out), len(tx.jobs), tx.stored, len(tx.then)
+	out, size, jobs, stored, then := len(tx.out), tx.size, len(tx.jobs), tx.stored, len(tx.then)
 	if err := tx.s.db.savepoint(ctx); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
@@ -212,7 +223,7 @@ func (tx *Tx) apart(ctx context.Context, fn func() error, confirm bool) (err err
 		return nil, nil
 	}
 	clear(tx.out[out:]) // its memory is used again
-	tx.out, tx.jobs, tx.stored, tx.then = tx.out[:out], tx.jobs[:jobs], stored, tx.then[:then]
+	tx.out, tx.size, tx.jobs, tx.stored, tx.then = tx.out[:out], size, tx.jobs[:jobs], stored, tx.then[:then]
 	if back := tx.s.db.undo(context.WithoutCancel(ctx)); back != nil {
 		return err, fmt.Errorf("roll back to savepoint: %w", back)
 	}
