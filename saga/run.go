@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tutti-go/tutti/event"
 )
@@ -340,7 +342,16 @@ func (r run) standStill(m *mark, why string) {
 func (r run) startChild(n *node, path string) (outcome, error) {
 	id, state := n.child.start(r.State)
 	k := key{n.child.plan.name, id}
-	other, err := r.w.get(k)
+	var other *instance
+	why, err := "", error(nil)
+	switch {
+	case id == "" || len(id) > maxID:
+		why = fmt.Sprintf("the id of its saga %s is %d bytes long, want 1 to %d", k.saga, len(id), maxID)
+	case !utf8.ValidString(id) || strings.IndexByte(id, 0) >= 0:
+		why = fmt.Sprintf("the id of its saga %s is %q, which not every database stores", k.saga, clip(id))
+	default:
+		other, err = r.w.get(k)
+	}
 	if err == nil {
 		state, err = n.child.plan.copied(state)
 	}
@@ -349,12 +360,8 @@ func (r run) startChild(n *node, path string) (outcome, error) {
 	}
 	m := r.add(path, waiting)
 	m.Child = id
-	why := ""
-	switch {
-	case other != nil:
+	if other != nil {
 		why = fmt.Sprintf("there is a saga %s %s already", k.saga, id)
-	case id == "" || len(id) > maxID:
-		why = fmt.Sprintf("the id of its saga %s is %d bytes long, want 1 to %d", k.saga, len(id), maxID)
 	}
 	if why != "" {
 		r.giveUp(m, why)
