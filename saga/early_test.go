@@ -2,6 +2,7 @@ package saga_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -66,5 +67,45 @@ func TestEarlyBesideStart(t *testing.T) {
 			t.Fatalf("%d of 8 sagas have ended after half a minute, and %d events wait for what has begun", count(`SELECT COUNT(*) FROM saga_done`),
 				count(`SELECT COUNT(*) FROM saga_early`))
 		}
+	}
+}
+
+// Events of foreign producers with odd or long names wait for their saga like others.
+func TestEarlyWithOddNames(t *testing.T) {
+	database, bus := tuttitest.Postgres(t), cluster(t)
+	s, stop := run(t, bus, "director", database, func(s *service.Service) {
+		saga.Register(s, saga.Config{}, saga.Define("reader", 1, starts(), newsNode("wait")))
+		event.Publishes[begin](s)
+	})
+	defer stop(nil)
+	producer, err := bus.Producer("foreign")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	hex := func(n int) (text string) { // is not compressed
+		for i := 0; len(text) < n; i++ {
+			text += fmt.Sprintf("%x", sha256.Sum256([]byte(fmt.Sprint(n, i))))
+		}
+		return text[:n]
+	}
+	c := news{}.Contract()
+	long := hex(1024)
+	for key, name := range map[string][2]string{"odd": {"a\x00b", "/erp"}, long: {hex(1023), "/" + hex(1022)}} {
+		record := event.Encode(event.Envelope{ID: name[0], Source: name[1], Type: c.Type, Version: c.Version, Key: key, Time: time.Now()}, []byte(`{"ID":"x","What":"w"}`))
+		producer.Send(t.Context(), event.Partition{Topic: c.Topic.Name}, record, func(_ int64, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	n := 0
+	for begun := time.Now(); n < 2 && time.Since(begun) < 10*time.Second; time.Sleep(50 * time.Millisecond) {
+		if err := s.Read().QueryRow(t.Context(), `SELECT COUNT(*) FROM saga_early`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d events are kept, want 2", n)
 	}
 }
