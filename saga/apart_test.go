@@ -7,6 +7,7 @@ import (
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/saga"
+	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/tuttitest"
 )
 
@@ -43,4 +44,29 @@ func TestStatesApart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// full starts two sagas at once, with what their states take over from it.
+type full struct {
+	ID string
+	In map[string]int
+}
+
+func (full) Contract() event.Contract { return contract("full", "full", event.KindEvent) }
+func (m full) Key() string            { return m.ID }
+
+// TestStartedTogether: two sagas that one message starts do not share what was in it.
+func TestStartedTogether(t *testing.T) {
+	counts := func(name string) *saga.Definition[bag] {
+		return saga.Define(name, 1, saga.StartedBy(func(b *bag, m event.Message[full]) { b.ID, b.In = m.Key, m.Body.In }),
+			saga.Step("count", saga.Send(func(b *bag) ended { b.In["n"]++; return ended{b.ID, ""} })).NothingToUndo())
+	}
+	tuttitest.Run(t, func(world *tuttitest.World) {
+		world.Start("director", func(s *service.Service) {
+			saga.Register(s, saga.Config{}, counts("one"), counts("two"))
+			event.Publishes[full](s)
+		})
+		world.Publish(full{"o", map[string]int{"n": 1}})
+		world.ExpectRows("director", `SELECT saga FROM saga_done WHERE doc LIKE '%"n":2%' ORDER BY saga`, "one", "two")
+	})
 }

@@ -45,7 +45,8 @@ type Engine struct {
 type route struct {
 	contract event.Contract
 	sagas    []string
-	decoders []*reply // one of each type
+	decoders []*reply // one of each type for each saga: their states share nothing
+	of       []string // the sagas of decoders
 	readers  map[*reply]int
 	ids      map[string]*reply // by saga: who knows the instance that a message is for
 }
@@ -123,13 +124,13 @@ func (e *Engine) route(p *plan, r *reply) {
 		panic(fmt.Sprintf("service %s: contract %s is defined in two ways", e.s.Name(), r.contract))
 	}
 	for i, d := range to.decoders {
-		if d.bodyType == r.bodyType {
+		if d.bodyType == r.bodyType && to.of[i] == p.name {
 			to.readers[r] = i
 			return
 		}
 	}
 	to.readers[r] = len(to.decoders)
-	to.decoders = append(to.decoders, r)
+	to.decoders, to.of = append(to.decoders, r), append(to.of, p.name)
 }
 
 // bind makes the service hand messages of a contract to the engine.

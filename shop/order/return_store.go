@@ -100,8 +100,9 @@ func insertReturn(ctx context.Context, tx *store.Tx, ev orderv1.Returned, hash s
 	if err != nil {
 		return fmt.Errorf("store return %s: %w", ev.ReturnID, err)
 	}
-	err = tx.Exec(ctx, `INSERT INTO returns (id, order_id, status, refund, created_at, request_hash, lines)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	// Another instance may have stored one of this id for another order meanwhile.
+	err = tx.Expect(ctx, 1, errMoved, `INSERT INTO returns (id, order_id, status, refund, created_at, request_hash, lines)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
 		ev.ReturnID, ev.OrderID, requested, ev.Refund, tx.Now().UnixMilli(), hash, string(lines))
 	if err != nil {
 		return fmt.Errorf("store return %s: %w", ev.ReturnID, err)
