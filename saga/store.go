@@ -2,12 +2,15 @@ package saga
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/bulk"
@@ -208,7 +211,16 @@ func (w *work) keepEarly(k key, m event.Received) error {
 		return err
 	}
 	return w.tx.Exec(w.ctx, `INSERT INTO saga_early (saga, id, event, at, signal) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (saga, id, event) DO NOTHING`,
-		k.saga, k.id, m.Source+" "+m.ID, w.now, string(text))
+		k.saga, k.id, rowName(m.Source+" "+m.ID), w.now, string(text))
+}
+
+// rowName is what foreign producers call an event, such that every database stores it in
+// an index.
+func rowName(s string) string {
+	if len(s) <= 1024 && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(s)))
 }
 
 // takeEarly hands over the events that were kept for an instance, in the order in which
