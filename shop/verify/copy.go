@@ -45,7 +45,7 @@ func copyShop(ctx context.Context, cfg Config) (string, error) {
 	}
 	to, err := os.MkdirTemp("", "shop-verify-*")
 	if err == nil {
-		err = copyFiles(ctx, dir, to)
+		err = copyFiles(ctx, dbs, dir, to)
 	}
 	if err = errors.Join(err, release()); err != nil {
 		return "", errors.Join(fmt.Errorf("copy %s: %w", dir, err), os.RemoveAll(to))
@@ -85,9 +85,48 @@ func hold(paths []string) (release func() error, err error) {
 	return release, nil
 }
 
-// copyFiles copies the databases with their write-ahead logs, and the broker's
-// directory. An index of a write-ahead log (-shm) is made anew from the log.
-func copyFiles(ctx context.Context, from, to string) error {
+// copyFiles copies databases with their write-ahead logs, and the broker's directory in
+// dir. Any of it may be a link, to where there is more room. An index of a write-ahead
+// log (-shm) is made anew from the log.
+func copyFiles(ctx context.Context, dbs []string, dir, to string) error {
+	for _, db := range dbs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := copyDatabase(db, filepath.Join(to, filepath.Base(db))); err != nil {
+			return err
+		}
+	}
+	broker, err := filepath.EvalSymlinks(filepath.Join(dir, brokerDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return copyBroker(ctx, broker, filepath.Join(to, brokerDir))
+}
+
+// copyDatabase copies a database with its write-ahead log, which is beside the file itself
+// and not beside a link to it.
+func copyDatabase(from, to string) error {
+	from, err := filepath.EvalSymlinks(from)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(from); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	if err := copyFile(from, to); err != nil {
+		return err
+	}
+	if err := copyFile(from+"-wal", to+"-wal"); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func copyBroker(ctx context.Context, from, to string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -99,20 +138,13 @@ func copyFiles(ctx context.Context, from, to string) error {
 		if err != nil {
 			return err
 		}
-		inBroker := rel == brokerDir || strings.HasPrefix(rel, brokerDir+string(filepath.Separator))
 		switch {
-		case rel == ".":
-			return nil
-		case d.IsDir() && !inBroker:
-			return filepath.SkipDir
 		case d.IsDir():
 			return os.Mkdir(filepath.Join(to, rel), 0o700)
 		case !d.Type().IsRegular(), strings.HasSuffix(rel, ".lock"):
 			return nil
-		case inBroker, strings.HasSuffix(rel, ".db"), strings.HasSuffix(rel, ".db-wal"):
-			return copyFile(path, filepath.Join(to, rel))
 		}
-		return nil
+		return copyFile(path, filepath.Join(to, rel))
 	})
 }
 

@@ -363,6 +363,39 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A data directory, and what is in it, may be links to other disks.
+func TestRunFollowsLinks(t *testing.T) {
+	f := newFixture(t)
+	f.settle()
+	f.interrupt()
+	real, moved := t.TempDir(), t.TempDir()
+	if err := os.CopyFS(real, os.DirFS(f.dir)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"broker", "order.db", "order.db-wal"} {
+		if err := os.Rename(filepath.Join(real, name), filepath.Join(moved, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	for to, from := range map[string]string{
+		real:                             link,
+		filepath.Join(moved, "broker"):   filepath.Join(real, "broker"),
+		filepath.Join(moved, "order.db"): filepath.Join(real, "order.db"),
+	} {
+		if err := os.Symlink(to, from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := Run(t.Context(), Config{Dir: link})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.OK() || r.Orders != 10 {
+		t.Errorf("report = %+v%s", r, violations(r))
+	}
+}
+
 func contents(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
