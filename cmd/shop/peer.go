@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -31,6 +32,10 @@ func proxy(name, target string, log *slog.Logger) http.Handler {
 		},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if large, ok := errors.AsType[*http.MaxBytesError](err); ok { // which the peer has not seen to its end
+				problem.Write(w, r, problem.Large("body is over %d bytes", large.Limit))
+				return
+			}
 			log.Debug("pass request on", "service", name, "error", err)
 			problem.Write(w, r, problem.Unavailable(time.Second, "service %s does not answer at %s", name, u.Redacted()))
 		},
