@@ -2,6 +2,7 @@ package shop_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -90,6 +91,42 @@ func TestCancel(t *testing.T) {
 			t.Errorf("orders ended %v, want both ends: the moments miss one", ends)
 		}
 		s.ExpectRows("inventory", `SELECT reserved FROM stock WHERE sku = 'tea'`, fmt.Sprint(3*ends["confirmed"]))
+	})
+}
+
+// TestOrderOfMuchData orders a product whose name takes six bytes of JSON for each of its
+// own. Whatever is taken on ends.
+func TestOrderOfMuchData(t *testing.T) {
+	calmly(t, []way{choreographed, directed}, func(s *shop) {
+		sku := strings.Repeat("&", 100)
+		s.receive(sku, 10_000)
+		accepted := 0
+		for _, n := range []int{700, 775, 850, 1300, 1400} {
+			id := fmt.Sprint("o", n)
+			body, err := json.Marshal(map[string]any{
+				"customerId": "ann", "lines": slices.Repeat(one(sku, 1), n), "paymentToken": strings.Repeat("&", 128), "style": s.style(0),
+				"address": orderv1.Address{Name: long(200), Street: strings.Repeat("<", 200), City: strings.Repeat("<", 200), Country: strings.Repeat("<", 200)},
+			})
+			if err != nil {
+				s.T().Fatal(err)
+			}
+			status, text := s.request("order", http.MethodPost, "/orders", id, string(body))
+			switch status {
+			case http.StatusAccepted:
+				accepted++
+				s.placed = append(s.placed, id)
+				s.Sleep(time.Minute)
+				if got := s.status(id); got != "confirmed" && got != "cancelled" {
+					s.T().Errorf("an order of %d lines is %s after a minute", n, got)
+				}
+			case http.StatusUnprocessableEntity:
+			default:
+				s.T().Fatalf("place an order of %d lines: %d %s", n, status, text)
+			}
+		}
+		if accepted == 0 {
+			s.T().Errorf("no order was accepted")
+		}
 	})
 }
 

@@ -21,7 +21,7 @@ const (
 	maxQuantity  = 1_000_000
 	maxUnitPrice = 100_000_000 // pence
 	maxText      = 200         // characters of a field of the address
-	maxData      = 850_000     // bytes of its lines as JSON: each event of it fits below event.MaxData
+	maxData      = 500_000     // bytes of its lines as JSON: with all else of it, they fit into an event and the state of a saga
 )
 
 // faults gathers what is wrong with a request, to say all of it at once.

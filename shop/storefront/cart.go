@@ -13,7 +13,7 @@ const (
 	maxQuantity = 1_000_000
 	maxPrice    = 100_000_000 // pence
 	maxID       = 128         // bytes
-	maxData     = 850_000     // bytes of an order's lines as JSON
+	maxData     = 500_000     // bytes of an order's lines as JSON
 )
 
 // cart is what somebody is about to order, at today's prices; once it is checked
