@@ -64,6 +64,24 @@ func TestBasket(t *testing.T) {
 	p.sees("main", "Nothing in it yet.")
 }
 
+// What is added when the basket has become an order meanwhile goes into a new one, without
+// what is ordered.
+func TestBasketIsOrderedMeanwhile(t *testing.T) {
+	p := open(t, "")
+	p.put(teapot)
+	p.press("One more of " + teapot)
+	p.press("One more of " + teapot)
+	p.sees("#basket-link", "3")
+	eval[any](p, `
+		fetch('/carts/' + localStorage.getItem('tutti.cart') + '/checkout', { method: 'POST', body: JSON.stringify({
+			customerId: 'ada', paymentToken: 'tok_ok', address: { city: 'London' } }) }).then((r) => { globalThis.answer = r.status; });
+	`)
+	p.wait("the order is accepted", `globalThis.answer === 202`)
+	p.press("One more of " + teapot)
+	p.sees("#basket-link", "1 item")
+	p.expectErrors() // the old basket is refused
+}
+
 // put puts a product into the basket.
 func (p *page) put(name string) {
 	p.t.Helper()

@@ -58,14 +58,14 @@ export function set(sku, quantity) {
 
 function change(sku, quantity) {
   const result = queue.then(async () => {
-    const n = Math.max(0, quantity());
+    const attempt = () => put(sku, Math.max(0, quantity()));
     try {
-      await put(sku, n);
+      await attempt();
     } catch (err) {
       const gone = basket.cart.id && (err.status === 409 || err.status === 404);
       if (gone) await load();
       if (!gone || basket.cart.id) throw err; // not the cart's fault
-      await put(sku, n);
+      await attempt(); // of a new basket, which has none of it
     }
   });
   queue = result.catch(() => {}); // the caller shows it
