@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -81,7 +82,7 @@ func open(t *testing.T) *store.Store {
 }
 
 // put lists a product in a transaction, and returns what was published.
-func put(t *testing.T, s *store.Store, p product) (created bool, published []string) {
+func put(t *testing.T, s *store.Store, p product) (created bool, published []catalogv1.Listed) {
 	t.Helper()
 	tx, err := s.Begin(t.Context())
 	if err != nil {
@@ -96,27 +97,38 @@ func put(t *testing.T, s *store.Store, p product) (created bool, published []str
 		t.Fatal(err)
 	}
 	for _, e := range c.Events {
-		published = append(published, string(e.Record.Value))
+		var body catalogv1.Listed
+		if err := json.Unmarshal(e.Record.Value, &body); err != nil {
+			t.Fatal(err)
+		}
+		published = append(published, body)
 	}
 	return created, published
 }
 
 func TestListPublishesOnlyNews(t *testing.T) {
 	s := open(t)
+	revision := int64(0)
 	for i, tc := range []struct {
 		p       product
 		created bool
-		want    []string
+		want    []catalogv1.Listed
 	}{
-		{product{"A1", "Heart", 255}, true, []string{`{"sku":"A1","name":"Heart","price":255}`}},
+		{product{"A1", "Heart", 255}, true, []catalogv1.Listed{{SKU: "A1", Name: "Heart", Price: 255}}},
 		{product{"A1", "Heart", 255}, false, nil},
-		{product{"A1", "Heart", 295}, false, []string{`{"sku":"A1","name":"Heart","price":295}`}},
-		{product{"A1", "Red heart", 295}, false, []string{`{"sku":"A1","name":"Red heart","price":295}`}},
-		{product{"A2", "Heart", 255}, true, []string{`{"sku":"A2","name":"Heart","price":255}`}},
+		{product{"A1", "Heart", 295}, false, []catalogv1.Listed{{SKU: "A1", Name: "Heart", Price: 295}}},
+		{product{"A1", "Red heart", 295}, false, []catalogv1.Listed{{SKU: "A1", Name: "Red heart", Price: 295}}},
+		{product{"A2", "Heart", 255}, true, []catalogv1.Listed{{SKU: "A2", Name: "Heart", Price: 255}}},
 	} {
 		created, published := put(t, s, tc.p)
+		for i, p := range published { // also within a millisecond
+			if tc.p.SKU == "A1" && p.Revision <= revision {
+				t.Errorf("revision %d of %v follows %d", p.Revision, tc.p, revision)
+			}
+			revision, published[i].Revision = p.Revision, 0
+		}
 		if created != tc.created || !slices.Equal(published, tc.want) {
-			t.Errorf("%d: list(%v) = %v and published %q, want %v and %q", i, tc.p, created, published, tc.created, tc.want)
+			t.Errorf("%d: list(%v) = %v and published %v, want %v and %v", i, tc.p, created, published, tc.created, tc.want)
 		}
 	}
 	if p, found, err := find(t.Context(), s.Reader(), "A1"); err != nil || !found || p != (product{"A1", "Red heart", 295}) {

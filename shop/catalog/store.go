@@ -36,13 +36,15 @@ func list(ctx context.Context, tx *store.Tx, p product) (created bool, err error
 	if err != nil || old == p {
 		return false, err
 	}
-	err = tx.Exec(ctx, `INSERT INTO products (sku, name, price, search) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (sku) DO UPDATE SET name = excluded.name, price = excluded.price, search = excluded.search`,
-		p.SKU, p.Name, p.Price, p.searchText())
+	var revision int64
+	err = tx.QueryRow(ctx, `INSERT INTO products (sku, name, price, search, revision) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (sku) DO UPDATE SET name = excluded.name, price = excluded.price, search = excluded.search,
+		revision = CASE WHEN products.revision < excluded.revision THEN excluded.revision ELSE products.revision + 1 END RETURNING revision`,
+		p.SKU, p.Name, p.Price, p.searchText(), tx.Now().UnixMilli()).Scan(&revision)
 	if err != nil {
 		return false, fmt.Errorf("list product %s: %w", p.SKU, err)
 	}
-	return !found, event.Publish(ctx, tx, catalogv1.Listed{SKU: p.SKU, Name: p.Name, Price: p.Price})
+	return !found, event.Publish(ctx, tx, catalogv1.Listed{SKU: p.SKU, Name: p.Name, Price: p.Price, Revision: revision})
 }
 
 // page is some products in the order of their SKUs. Next is the SKU to go on

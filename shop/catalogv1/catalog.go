@@ -12,6 +12,10 @@ type Listed struct {
 	SKU   string `json:"sku"`
 	Name  string `json:"name"`
 	Price int64  `json:"price"`
+	// Revision grows with each change of a product. Events of two instances of the
+	// service may come the other way round: that of the highest revision counts.
+	// Without one, as older versions sent it, an event counts as it comes.
+	Revision int64 `json:"revision,omitempty"`
 }
 
 // Contract implements event.Typed.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -37,6 +39,7 @@ func call(w *tuttitest.World, method, path, body string) string {
 func TestRegister(t *testing.T) {
 	tuttitest.Run(t, func(w *tuttitest.World) {
 		w.Start("customer", customer.Register)
+		var revisions []int64
 		for _, c := range []struct{ method, path, body, want string }{
 			{"GET", "/customers/c1", "", "404 "},
 			{"PUT", "/customers/c1", `{"name":"Ann","email":"ann@example.com","country":"UK"}`, `201 {"id":"c1","name":"Ann","email":"ann@example.com","country":"UK","spend":0}`},
@@ -52,13 +55,29 @@ func TestRegister(t *testing.T) {
 			if got != c.want && (!strings.HasSuffix(c.want, " ") || !strings.HasPrefix(got, c.want)) {
 				t.Errorf("%s %s %s = %s, want %s", c.method, c.path, c.body, got, c.want)
 			}
+			if strings.Contains(got, "Ann") {
+				revisions = append(revisions, revision(w, "c1"))
+			}
+		}
+		revisions = slices.Compact(revisions)
+		if len(revisions) != 2 || revisions[0] >= revisions[1] {
+			t.Fatalf("the revisions are %v, want two that grow", revisions)
 		}
 		w.Expect(
-			customerv1.Registered{CustomerID: "c1", Name: "Ann", Email: "ann@example.com", Country: "UK"},
-			customerv1.Registered{CustomerID: "c1", Name: "Ann B", Email: "ann@example.com", Country: "UK"},
+			customerv1.Registered{CustomerID: "c1", Name: "Ann", Email: "ann@example.com", Country: "UK", Revision: revisions[0]},
+			customerv1.Registered{CustomerID: "c1", Name: "Ann B", Email: "ann@example.com", Country: "UK", Revision: revisions[1]},
 		)
 		w.ExpectNoMore()
 	})
+}
+
+// revision is that of a customer's profile.
+func revision(w *tuttitest.World, id string) int64 {
+	n, err := strconv.ParseInt(w.Query("customer", `SELECT revision FROM customers WHERE id = $1`, id)[0], 10, 64)
+	if err != nil {
+		w.T().Fatal(err)
+	}
+	return n
 }
 
 func TestSpend(t *testing.T) {
@@ -81,7 +100,10 @@ func TestSpend(t *testing.T) {
 		if got := call(w, "PUT", "/customers/c0", `{"name":"Bob"}`); got != `200 {"id":"c0","name":"Bob","email":"","country":"","spend":1500}` {
 			t.Error(got)
 		}
-		w.Expect(customerv1.Registered{CustomerID: "c1", Name: "Ann"}, customerv1.Registered{CustomerID: "c0", Name: "Bob"})
+		w.Expect(
+			customerv1.Registered{CustomerID: "c1", Name: "Ann", Revision: revision(w, "c1")},
+			customerv1.Registered{CustomerID: "c0", Name: "Bob", Revision: revision(w, "c0")},
+		)
 	})
 }
 

@@ -45,13 +45,15 @@ func register(ctx context.Context, tx *store.Tx, id string, p profile) (c custom
 		return c, false, err
 	}
 	c.ID, c.profile = id, p
-	err = tx.Exec(ctx, `INSERT INTO customers (id, name, email, country, spend) VALUES ($1, $2, $3, $4, 0)
-		ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, country = excluded.country`,
-		id, p.Name, p.Email, p.Country)
+	var revision int64
+	err = tx.QueryRow(ctx, `INSERT INTO customers (id, name, email, country, spend, revision) VALUES ($1, $2, $3, $4, 0, $5)
+		ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, country = excluded.country,
+		revision = CASE WHEN customers.revision < excluded.revision THEN excluded.revision ELSE customers.revision + 1 END RETURNING revision`,
+		id, p.Name, p.Email, p.Country, tx.Now().UnixMilli()).Scan(&revision)
 	if err != nil {
 		return c, false, fmt.Errorf("register customer %s: %w", id, err)
 	}
-	return c, !found, event.Publish(ctx, tx, customerv1.Registered{CustomerID: id, Name: p.Name, Email: p.Email, Country: p.Country})
+	return c, !found, event.Publish(ctx, tx, customerv1.Registered{CustomerID: id, Name: p.Name, Email: p.Email, Country: p.Country, Revision: revision})
 }
 
 // errSpend says that a customer's spend would be more than can be kept.

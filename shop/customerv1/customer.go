@@ -12,6 +12,10 @@ type Registered struct {
 	Name       string `json:"name"`
 	Email      string `json:"email"`
 	Country    string `json:"country"`
+	// Revision grows with each change of a customer. Events of two instances of the
+	// service may come the other way round: that of the highest revision counts.
+	// Without one, as older versions sent it, an event counts as it comes.
+	Revision int64 `json:"revision,omitempty"`
 }
 
 // Contract implements event.Typed.

@@ -14,6 +14,7 @@ import (
 type registered struct {
 	CustomerID string `json:"customerId"`
 	Email      string `json:"email"`
+	Revision   int64  `json:"revision"`
 }
 
 // Contract implements event.Typed.
@@ -29,7 +30,7 @@ type confirmed struct {
 func (confirmed) Contract() event.Contract { return orderv1.Confirmed{}.Contract() }
 
 func onRegistered(ctx context.Context, tx *store.Tx, m event.Message[registered]) error {
-	return setRecipient(ctx, tx, m.Body.CustomerID, m.Body.Email)
+	return setRecipient(ctx, tx, m.Body)
 }
 
 func confirmedSays(b confirmed) Notification {

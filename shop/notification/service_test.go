@@ -106,7 +106,10 @@ func (s shop) get(path string) *httptest.ResponseRecorder {
 
 func TestMailsInTheService(t *testing.T) {
 	inShop(t, func(s shop) {
-		s.publish(customerv1.Registered{CustomerID: "c2", Email: "bob@bounce.example"})
+		s.publish( // the other way round, as two instances of customer may send them
+			customerv1.Registered{CustomerID: "c2", Email: "bob@bounce.example", Revision: 2},
+			customerv1.Registered{CustomerID: "c2", Email: "bob@example.com", Revision: 1},
+		)
 		time.Sleep(time.Second)
 		confirmed := orderv1.Confirmed{OrderID: "o1", CustomerID: "c1"}
 		s.publish(confirmed, confirmed, orderv1.Cancelled{OrderID: "o2", CustomerID: "c2", Reason: "out of stock"})

@@ -65,10 +65,11 @@ func settle(ctx context.Context, tx *store.Tx, id string, status Status) error {
 	return nil
 }
 
-func setRecipient(ctx context.Context, tx *store.Tx, customer, email string) error {
-	if err := tx.Exec(ctx, `INSERT INTO recipients (customer, email) VALUES ($1, $2)
-		ON CONFLICT (customer) DO UPDATE SET email = excluded.email`, customer, email); err != nil {
-		return fmt.Errorf("set address of customer %s: %w", customer, err)
+func setRecipient(ctx context.Context, tx *store.Tx, r registered) error {
+	if err := tx.Exec(ctx, `INSERT INTO recipients (customer, email, revision) VALUES ($1, $2, $3)
+		ON CONFLICT (customer) DO UPDATE SET email = excluded.email, revision = excluded.revision
+		WHERE recipients.revision <= excluded.revision OR excluded.revision = 0`, r.CustomerID, r.Email, r.Revision); err != nil {
+		return fmt.Errorf("set address of customer %s: %w", r.CustomerID, err)
 	}
 	return nil
 }

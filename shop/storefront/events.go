@@ -15,8 +15,9 @@ func listed(ctx context.Context, tx *store.Tx, m event.Message[catalogv1.Listed]
 	if p.Price < 1 || p.Price > maxPrice {
 		return event.Reject(fmt.Errorf("copy product %s: price is %d pence, want 1 to %d", clip(p.SKU), p.Price, maxPrice))
 	}
-	err := tx.Exec(ctx, `INSERT INTO products (sku, name, price) VALUES ($1, $2, $3)
-		ON CONFLICT (sku) DO UPDATE SET name = excluded.name, price = excluded.price`, p.SKU, p.Name, p.Price)
+	err := tx.Exec(ctx, `INSERT INTO products (sku, name, price, revision) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (sku) DO UPDATE SET name = excluded.name, price = excluded.price, revision = excluded.revision
+		WHERE products.revision <= excluded.revision OR excluded.revision = 0`, p.SKU, p.Name, p.Price, p.Revision)
 	if err != nil {
 		return fmt.Errorf("copy product %s: %w", p.SKU, err)
 	}

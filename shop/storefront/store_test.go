@@ -222,6 +222,22 @@ func TestNewCartsSweepOld(t *testing.T) {
 	}
 }
 
+// Two instances of the catalog may send their events the other way round.
+func TestLatestRevisionCounts(t *testing.T) {
+	d := open(t)
+	d.create("c1")
+	if err := d.put("c1", "A1", 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct{ revision, price, want int64 }{{2, 20, 20}, {1, 10, 20}, {3, 30, 30}, {0, 40, 40}} {
+		p := catalogv1.Listed{SKU: "A1", Name: "A", Price: tc.price, Revision: tc.revision}
+		d.must(func(ctx context.Context, tx *store.Tx) error {
+			return listed(ctx, tx, event.Message[catalogv1.Listed]{Body: p})
+		})
+		d.expect("c1", tc.want, line{"A1", "A", 1, tc.want, tc.want})
+	}
+}
+
 func TestListedIsChecked(t *testing.T) {
 	d := open(t)
 	for _, price := range []int64{0, -1, maxPrice + 1} {

@@ -222,7 +222,7 @@ func (f *fixture) settle() {
 	a := func(n int64) lines { return lines{{SKU: "A", Quantity: n, UnitPrice: 100}} }
 	f.did("inventory", `INSERT INTO receipts VALUES ('1', 'A', 100); INSERT INTO receipts VALUES ('2', 'B', 50);
 		INSERT INTO stock VALUES ('A', 100, 0); INSERT INTO stock VALUES ('B', 50, 0)`)
-	f.did("customer", `INSERT INTO customers VALUES ('c1', 'C', 'c@example.com', 'UK', 0); INSERT INTO customers VALUES ('c2', '', '', '', 0)`)
+	f.did("customer", `INSERT INTO customers VALUES ('c1', 'C', 'c@example.com', 'UK', 0, 1); INSERT INTO customers VALUES ('c2', '', '', '', 0, 0)`)
 
 	o1 := append(a(3), orderv1.Line{SKU: "B", Quantity: 1, UnitPrice: 250})
 	f.deliver("o1", "c1", o1)

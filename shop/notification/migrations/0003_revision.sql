@@ -1,0 +1,2 @@
+-- That of the customer service.
+ALTER TABLE recipients ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;

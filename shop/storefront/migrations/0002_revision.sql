@@ -1,0 +1,2 @@
+-- That of the catalog.
+ALTER TABLE products ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
