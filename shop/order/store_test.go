@@ -335,6 +335,20 @@ func TestReturn(t *testing.T) {
 	}
 }
 
+// A return that another instance has stored meanwhile is looked at again.
+func TestReturnIsThereMeanwhile(t *testing.T) {
+	d := open(t)
+	insert := func(ctx context.Context, tx *store.Tx) error {
+		return insertReturn(ctx, tx, orderv1.Returned{OrderID: "o1", ReturnID: "r1"}, "h")
+	}
+	if _, err := d.update(insert); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.update(insert); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("insertReturn() of one that is there = %v, want a conflict", err)
+	}
+}
+
 func TestReturnSettlesOnceBothHalvesCame(t *testing.T) {
 	refunded := func(ctx context.Context, tx *store.Tx) error {
 		return onReturnRefunded(ctx, tx, event.Message[paymentv1.ReturnRefunded]{Body: paymentv1.ReturnRefunded{OrderID: "o1", ReturnID: "r1"}})
