@@ -33,6 +33,10 @@ func TestSettingsByFlagThenEnvironmentThenFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	marked := filepath.Join(t.TempDir(), "marked.conf")
+	if err := os.WriteFile(marked, []byte("\ufeffsize = 3\r\nnames = a\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		name  string
 		args  []string
@@ -43,6 +47,7 @@ func TestSettingsByFlagThenEnvironmentThenFile(t *testing.T) {
 	}{
 		{name: "defaults", size: 1, wait: time.Second},
 		{name: "file", args: []string{"--config", file}, size: 3, names: "a,b", wait: 3 * time.Second},
+		{name: "file with a byte order mark", args: []string{"--config", marked}, size: 3, names: "a", wait: time.Second},
 		{name: "file named by the environment", env: map[string]string{"P_CONFIG": file}, size: 3, names: "a,b", wait: 3 * time.Second},
 		{name: "environment over file", args: []string{"--config", file}, env: map[string]string{"P_SIZE": "2", "P_WAIT_TIME": "2s"}, size: 2, names: "a,b", wait: 2 * time.Second},
 		{name: "flag over environment", args: []string{"--size", "4", "--names=c"}, env: map[string]string{"P_SIZE": "2", "P_NAMES": "d"}, size: 4, names: "c", wait: time.Second},

@@ -70,7 +70,7 @@ func readFile(path string, root *cobra.Command) (map[string]setting, error) {
 	lines := bufio.NewScanner(io.LimitReader(f, maxFile))
 	lines.Buffer(nil, maxFile+1)
 	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
+		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff")) // as editors on Windows begin a file
 		if line == "" || line[0] == '#' {
 			continue
 		}

@@ -131,9 +131,13 @@ function show(view, order) {
 // explain says why an order is cancelled, with products by their names.
 async function explain(element, { reason, lines }) {
   element.textContent = meanings[reason] ?? sentence(reason);
-  for (const { sku } of lines.filter((l) => reason.includes(`${l.sku} (`))) {
-    const name = title(await nameOf(sku));
-    element.textContent = element.textContent.replace(`${sku} (`, `${name} (`);
+  for (const { sku } of lines) {
+    for (const before of [': ', ', ']) { // a product may end like another
+      const said = `${before}${sku} (`;
+      if (!reason.includes(said)) continue;
+      const name = title(await nameOf(sku));
+      element.textContent = element.textContent.replace(said, () => `${before}${name} (`);
+    }
   }
 }
 
