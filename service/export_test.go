@@ -77,7 +77,7 @@ func (s *Service) takeBack() func(context.Context, *store.Tx, *store.Books) erro
 		if epoch == 0 { // the first commit comes before anyone else can take it
 			return tx.QueryRow(ctx, `SELECT epoch FROM tutti_lane WHERE lane = $1`, number).Scan(&epoch)
 		}
-		return tx.Exec(ctx, `UPDATE tutti_lane SET epoch = $1 WHERE lane = $2`, epoch, number)
+		return tx.Exec(ctx, `UPDATE tutti_lane SET epoch = $1, commits = 0 WHERE lane = $2`, epoch, number)
 	}
 }
 
