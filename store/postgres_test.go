@@ -524,30 +524,47 @@ func TestUnusedLeavesLanes(t *testing.T) {
 	}
 }
 
+// takeLane opens a store that holds a lane, and says which.
+func takeLane(t *testing.T, dsn string) (s *store.Store, lane string) {
+	t.Helper()
+	s = open(t, dsn, config())
+	l, _, err := s.TakeLane(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, l.Name
+}
+
+// awaitGrip commits until the store's connection is tied to its lane: the server takes its
+// time to notice that one before is gone.
+func awaitGrip(t *testing.T, s *store.Store) {
+	t.Helper()
+	for range 1000 {
+		n := 0
+		update(t, s, func(tx *store.Tx) error {
+			return tx.QueryRow(t.Context(), `SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()`).Scan(&n)
+		})
+		if n > 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the connection is not tied to its lane")
+}
+
 // TestLaneOfFrozenHolder: who took a lane while the connection of its frozen holder was
 // there holds it like any other once that is gone.
 func TestLaneOfFrozenHolder(t *testing.T) {
 	dsn := tuttitest.Postgres(t)
-	take := func() (*store.Store, string) {
-		s := open(t, dsn, config())
-		lane, _, err := s.TakeLane(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s, lane.Name
-	}
-	frozen, first := take()
+	frozen, first := takeLane(t, dsn)
 	other := open(t, dsn, config())
 	update(t, other, func(tx *store.Tx) error { // as who has sent what it left
 		return tx.Exec(t.Context(), `UPDATE tutti_lane SET epoch = epoch + 1, alive = 0`)
 	})
-	holder, again := take()
+	holder, again := takeLane(t, dsn)
 	frozen.Close()
-	for range 20 { // the server takes its time to notice
-		update(t, holder, func(*store.Tx) error { return nil })
-		time.Sleep(10 * time.Millisecond)
-	}
-	if _, next := take(); again != first || next == first {
+	awaitGrip(t, holder)
+	if _, next := takeLane(t, dsn); again != first || next == first {
 		t.Errorf("lanes are %s, %s and %s, want the first one twice, and then another", first, again, next)
 	}
 	update(t, holder, func(*store.Tx) error { return nil })
@@ -557,15 +574,7 @@ func TestLaneOfFrozenHolder(t *testing.T) {
 // late, keeps its lane once it has.
 func TestLaneOfCutHolder(t *testing.T) {
 	dsn := tuttitest.Postgres(t)
-	take := func() (*store.Store, string) {
-		s := open(t, dsn, config())
-		lane, _, err := s.TakeLane(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s, lane.Name
-	}
-	holder, first := take()
+	holder, first := takeLane(t, dsn)
 	server, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -592,13 +601,8 @@ func TestLaneOfCutHolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Close(t.Context())
-	for range 20 { // the server takes its time to notice
-		if err := beat(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	if _, next := take(); next == first {
+	awaitGrip(t, holder)
+	if _, next := takeLane(t, dsn); next == first {
 		t.Errorf("another instance took lane %s, whose holder lives", next)
 	}
 	if err := beat(); err != nil {
