@@ -535,14 +535,15 @@ func takeLane(t *testing.T, dsn string) (s *store.Store, lane string) {
 	return s, l.Name
 }
 
-// awaitGrip commits until the store's connection is tied to its lane: the server takes its
+// awaitGrip commits until the store's connection is tied to lane 0: the server takes its
 // time to notice that one before is gone.
 func awaitGrip(t *testing.T, s *store.Store) {
 	t.Helper()
 	for range 1000 {
 		n := 0
 		update(t, s, func(tx *store.Tx) error {
-			return tx.QueryRow(t.Context(), `SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()`).Scan(&n)
+			return tx.QueryRow(t.Context(), `SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
+				AND (classid::bigint << 32 | objid::bigint) = hashtextextended('tutti ' || current_schema() || ' 0', 8)`).Scan(&n)
 		})
 		if n > 0 {
 			return
