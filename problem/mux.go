@@ -15,14 +15,20 @@ func Mux(mux *http.ServeMux) http.Handler {
 		h.ServeHTTP(answer, r)
 		switch answer.status {
 		case http.StatusMethodNotAllowed:
-			w.Header().Set("Allow", answer.header.Get("Allow"))
-			Write(w, r, newf(NotAllowed, "%s is not one of the methods of this resource: %s", []any{r.Method, answer.header.Get("Allow")}))
+			WriteNotAllowed(w, r, answer.header.Get("Allow"))
 		case http.StatusNotFound:
 			Write(w, r, NotFound("nothing is served here"))
 		default: // a redirect to the clean path
 			mux.ServeHTTP(w, r)
 		}
 	})
+}
+
+// WriteNotAllowed answers that a resource has other methods than that of r (RFC 9110,
+// section 15.5.6).
+func WriteNotAllowed(w http.ResponseWriter, r *http.Request, methods string) {
+	w.Header().Set("Allow", methods)
+	Write(w, r, newf(NotAllowed, "%s is not one of the methods of this resource: %s", []any{r.Method, methods}))
 }
 
 // refusal notes how a request is refused.

@@ -94,8 +94,7 @@ func owner(path string) string {
 // well answers 200 if all services of this process are, and 503 otherwise.
 func (rt *routes) well(w http.ResponseWriter, r *http.Request, well func(service.Status) bool) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		w.WriteHeader(http.StatusMethodNotAllowed)
+		problem.WriteNotAllowed(w, r, "GET, HEAD")
 		return
 	}
 	status, answer := http.StatusOK, health{OK: true}
