@@ -26,6 +26,7 @@ type Bus struct {
 
 	embedded bool // the brokers are ours, not Apache Kafka
 	brokers  int  // how many there were at Connect
+	met      bool // they have answered: a connection that breaks is not for its settings
 
 	mu         sync.RWMutex
 	partitions map[string]int
@@ -69,7 +70,7 @@ func (b *Bus) meet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.embedded, b.brokers = cluster.Cluster == embeddedID, len(cluster.Brokers)
+	b.embedded, b.brokers, b.met = cluster.Cluster == embeddedID, len(cluster.Brokers), true
 	return nil
 }
 

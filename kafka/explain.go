@@ -16,7 +16,7 @@ import (
 
 // Errors by which callers decide.
 var (
-	// ErrUnreachable is wrapped where no broker answers.
+	// ErrUnreachable is wrapped where no broker answers, or none that can serve.
 	ErrUnreachable = errors.New("no Kafka broker answers")
 	// ErrSecurity is wrapped where a broker answers, and TLS or SASL do not fit.
 	ErrSecurity = errors.New("the Kafka brokers do not take this connection")
@@ -53,13 +53,15 @@ func (b *Bus) explain(err error) error {
 	if told := b.explainTLS(err); told != nil {
 		return told
 	}
-	var eof *kgo.ErrFirstReadEOF
+	var hungUp *kgo.ErrFirstReadEOF
 	var netErr net.Error
 	switch {
-	case errors.As(err, &eof), errors.Is(err, io.EOF):
+	case !b.met && (errors.As(err, &hungUp) || errors.Is(err, io.EOF)):
 		return advice(ErrSecurity, err, "the broker hangs up at once: %s", b.hint())
 	case errors.As(err, &netErr), errors.Is(err, context.DeadlineExceeded):
 		return advice(ErrUnreachable, err, "check the addresses, and that the brokers run")
+	case passing(err):
+		return advice(ErrUnreachable, err, "brokers are away, starting, or electing a leader")
 	}
 	return err
 }

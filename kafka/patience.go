@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -42,12 +41,12 @@ func settled(ctx context.Context, ask func() error) error {
 func passing(err error) bool {
 	for _, e := range []error{
 		kerr.CoordinatorNotAvailable, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator,
-		kerr.LeaderNotAvailable, kerr.NotLeaderForPartition, kerr.BrokerNotAvailable, io.EOF,
+		kerr.LeaderNotAvailable, kerr.NotLeaderForPartition, kerr.BrokerNotAvailable,
 	} {
 		if errors.Is(err, e) {
 			return true
 		}
 	}
 	var hungUp *kgo.ErrFirstReadEOF
-	return errors.As(err, &hungUp)
+	return errors.As(err, &hungUp) || kgo.IsRetryableBrokerErr(err)
 }

@@ -25,6 +25,52 @@ func TestWaitsForCoordinator(t *testing.T) {
 	}
 }
 
+// A cluster that has answered before, and does not come to itself within the timeout, is
+// one that cannot be reached: a service waits on. Its settings are not to blame.
+func TestClusterThatIsAway(t *testing.T) {
+	t.Parallel()
+	topics := []event.Topic{{Name: "a"}}
+	for _, tc := range []struct {
+		name string
+		away func(*kfake.Cluster)
+	}{
+		{"hangs up", func(c *kfake.Cluster) {
+			c.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+				c.KeepControl()
+				return nil, errors.New("hang up"), true
+			})
+		}},
+		{"elects a coordinator", func(c *kfake.Cluster) {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: 1000})
+		}},
+		{"elects a leader", func(c *kfake.Cluster) {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.LeaderNotAvailable, Count: 1000})
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			broker, bus := embedded(t)
+			if err := bus.EnsureTopics(t.Context(), topics); err != nil {
+				t.Fatal(err)
+			}
+			tc.away(broker.cluster)
+			bus.cfg.Timeout = 500 * time.Millisecond
+			if _, err := bus.Bounds(t.Context(), "g", []string{"a"}); !errors.Is(err, ErrUnreachable) {
+				t.Errorf("Bounds() = %v, want %v", err, ErrUnreachable)
+			}
+			if tc.name != "hangs up" {
+				return
+			}
+			if err := bus.EnsureTopics(t.Context(), topics); !errors.Is(err, ErrUnreachable) {
+				t.Errorf("EnsureTopics() = %v, want %v", err, ErrUnreachable)
+			}
+			if _, err := bus.TopicIDs(t.Context(), []string{"a"}); !errors.Is(err, ErrUnreachable) {
+				t.Errorf("TopicIDs() = %v, want %v", err, ErrUnreachable)
+			}
+		})
+	}
+}
+
 // A topic that the client takes for unknown, because of what it was told before, is asked
 // for again. One that is not there is told so soon.
 func TestAsksAgainForTopics(t *testing.T) {

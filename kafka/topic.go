@@ -167,7 +167,7 @@ func (b *Bus) await(ctx context.Context, topics []string) error {
 			return fmt.Errorf("look at new topics: %w", advice(ErrDenied, err, "allow %s the operation Describe on %s", b.cfg.SASL, strings.Join(topics, ", ")))
 		}
 		if !sleep(ctx, 20*time.Millisecond) {
-			return fmt.Errorf("wait for new topics %s: %w", strings.Join(topics, ", "), err)
+			return fmt.Errorf("wait for new topics %s: %w", strings.Join(topics, ", "), b.explain(err))
 		}
 	}
 	return nil

@@ -58,7 +58,13 @@ func TestBrokerDown(t *testing.T) {
 	picky(func(Made) error { return nil })(s)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
+	go func() {
+		err := s.Run(ctx)
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- err
+	}()
 	ready := func() (int, string) {
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
