@@ -203,10 +203,12 @@ func (b *batch) finishTogether(over []ending) error {
 		}
 		return b.done(b.together, over)
 	}
-	for _, e := range over {
-		if err := b.tx.ExpectJob(b.ctx, e.Job); err != nil {
-			return err
-		}
+	jobs := make([]store.Job, len(over))
+	for i, e := range over {
+		jobs[i] = e.Job
+	}
+	if err := b.tx.ExpectJobs(b.ctx, jobs); err != nil {
+		return err
 	}
 	return b.done(b.together, over)
 }

@@ -205,16 +205,35 @@ func (tx *Tx) FinishJob(ctx context.Context, j Job) (bool, error) {
 	return n == 1, nil
 }
 
-// ExpectJob is FinishJob of a job that is taken to be there. If it is not, the
-// transaction fails as [Late]: here or, where statements are pipelined, at the next query
-// or the commit.
-func (tx *Tx) ExpectJob(ctx context.Context, j Job) error {
+// ExpectJobs is FinishJob of jobs of one kind that are taken to be there. If one is not,
+// the transaction fails as [Late]: here or, where statements are pipelined, at the next
+// query or the commit.
+func (tx *Tx) ExpectJobs(ctx context.Context, jobs []Job) error {
 	if err := tx.storeJobs(ctx); err != nil {
 		return err
 	}
-	taken := lateError{fmt.Errorf("job %s %s was taken back", j.Kind, j.ID)}
-	if err := tx.Expect(ctx, 1, taken, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2 AND due = $3`, j.Kind, j.ID, millis(j.Due)); err != nil {
-		return fmt.Errorf("finish job: %w", err)
+	if !tx.s.db.dialect().bulk {
+		for _, j := range jobs {
+			taken := lateError{fmt.Errorf("job %s %s was taken back", j.Kind, j.ID)}
+			if err := tx.Expect(ctx, 1, taken, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2 AND due = $3`, j.Kind, j.ID, millis(j.Due)); err != nil {
+				return fmt.Errorf("finish job: %w", err)
+			}
+		}
+		return nil
+	}
+	for len(jobs) > 0 {
+		piece := jobs[:min(len(jobs), mostQueued)]
+		jobs = jobs[len(piece):]
+		ids, dues := make([]string, len(piece)), make([]int64, len(piece))
+		for i, j := range piece {
+			ids[i], dues[i] = j.ID, millis(j.Due)
+		}
+		kind := piece[0].Kind
+		taken := lateError{fmt.Errorf("one of %d jobs %s was taken back", len(piece), kind)}
+		if err := tx.Expect(ctx, len(piece), taken, `DELETE FROM tutti_job j USING unnest($1::text[], $2::bigint[]) AS v (id, due)
+			WHERE j.kind = $3 AND j.id = v.id AND j.due = v.due`, ids, dues, kind); err != nil {
+			return fmt.Errorf("finish jobs: %w", err)
+		}
 	}
 	return nil
 }

@@ -56,6 +56,50 @@ func TestJobsAndTheirSuccessors(t *testing.T) {
 	})
 }
 
+// TestExpectJobs finishes several jobs at once, or none of them if one is not as it was
+// read.
+func TestExpectJobs(t *testing.T) {
+	for name, dsn := range databases {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, dsn(t), config())
+			if _, _, err := s.TakeLane(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			due := time.Now().Truncate(time.Millisecond).Add(time.Hour)
+			of := func(kind, id string, due time.Time) store.Job { return store.Job{Kind: kind, ID: id, Due: due} }
+			update(t, s, func(tx *store.Tx) (err error) {
+				for _, j := range []store.Job{of("k", "1", due), of("k", "2", due), of("k", "3", due), of("k", "4", due.Add(time.Minute)), of("other", "1", due)} {
+					err = errors.Join(err, tx.AddJob(t.Context(), j))
+				}
+				return err
+			})
+			for what, last := range map[string]store.Job{"that is gone": of("k", "5", due), "that was put off": of("k", "4", due)} {
+				err := s.Update(t.Context(), func(tx *store.Tx) error {
+					return tx.ExpectJobs(t.Context(), []store.Job{of("k", "3", due), last})
+				})
+				if !store.Late(err) {
+					t.Errorf("ExpectJobs() with one %s = %v, want it late", what, err)
+				}
+			}
+			update(t, s, func(tx *store.Tx) error {
+				return tx.ExpectJobs(t.Context(), []store.Job{of("k", "1", due), of("k", "2", due)})
+			})
+			left, err := s.Jobs(t.Context(), 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ids []string
+			for _, j := range left {
+				ids = append(ids, j.Kind+j.ID)
+			}
+			slices.Sort(ids)
+			if want := []string{"k3", "k4", "other1"}; !slices.Equal(ids, want) {
+				t.Errorf("jobs afterwards are %v, want %v", ids, want)
+			}
+		})
+	}
+}
+
 // TestReviveKinds makes only those jobs wait again that died for want of a handler which
 // there is now.
 func TestReviveKinds(t *testing.T) {

@@ -57,10 +57,13 @@ func addresses(ctx context.Context, tx *store.Tx, customers []string) (map[strin
 	return of, nil
 }
 
-// settle ends a notification that is queued.
-func settle(ctx context.Context, tx *store.Tx, id string, status Status) error {
-	if err := tx.Exec(ctx, `UPDATE notifications SET status = $1 WHERE id = $2 AND status = $3`, status, id, Queued); err != nil {
-		return fmt.Errorf("settle notification %s: %w", id, err)
+// settle ends those notifications that are queued.
+func settle(ctx context.Context, tx *store.Tx, ids []string, status Status) error {
+	for piece := range bulk.Chunks(ids) {
+		if err := tx.Exec(ctx, `UPDATE notifications SET status = $1 WHERE status = $2 AND id IN (`+bulk.Params(3, len(piece))+`)`,
+			bulk.Args([]any{status, Queued}, piece)...); err != nil {
+			return fmt.Errorf("settle %d notifications: %w", len(piece), err)
+		}
 	}
 	return nil
 }
