@@ -41,7 +41,11 @@ func settled(ctx context.Context, ask func() error) error {
 func passing(err error) bool {
 	for _, e := range []error{
 		kerr.CoordinatorNotAvailable, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator,
-		kerr.LeaderNotAvailable, kerr.NotLeaderForPartition, kerr.BrokerNotAvailable,
+		kerr.LeaderNotAvailable, kerr.NotLeaderForPartition, kerr.BrokerNotAvailable, kerr.NotController,
+		kerr.ListenerNotFound,                              // of a leader that is starting
+		kerr.OffsetNotAvailable,                            // of a leader that is new
+		kerr.KafkaStorageError,                             // of a leader whose disk has failed: there will be another
+		kerr.RequestTimedOut, kerr.ThrottlingQuotaExceeded, // by the controller, which has too much to do
 	} {
 		if errors.Is(err, e) {
 			return true

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -22,6 +23,50 @@ func TestWaitsForCoordinator(t *testing.T) {
 	broker.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: 3})
 	if _, err := bus.Bounds(t.Context(), "g", []string{"a"}); err != nil {
 		t.Errorf("Bounds() while the coordinator is elected: %v", err)
+	}
+}
+
+// What a cluster says while it starts, elects, or has too much to do ends by itself: a
+// service that starts meanwhile waits.
+func TestWaitsForWhatPasses(t *testing.T) {
+	t.Parallel()
+	create := func(ctx context.Context, b *Bus, name string) error {
+		return b.EnsureTopics(ctx, []event.Topic{{Name: name}})
+	}
+	bounds := func(ctx context.Context, b *Bus, _ string) error {
+		_, err := b.Bounds(ctx, "", []string{"there"})
+		return err
+	}
+	for _, tc := range []struct {
+		of  kmsg.Key
+		err *kerr.Error
+		ask func(ctx context.Context, b *Bus, name string) error
+	}{
+		{kmsg.CreateTopics, kerr.RequestTimedOut, create},
+		{kmsg.CreateTopics, kerr.NotController, create},
+		{kmsg.CreateTopics, kerr.ThrottlingQuotaExceeded, create},
+		{kmsg.ListOffsets, kerr.OffsetNotAvailable, bounds},
+		{kmsg.ListOffsets, kerr.KafkaStorageError, bounds},
+		{kmsg.ListOffsets, kerr.ListenerNotFound, bounds},
+	} {
+		t.Run(tc.err.Message, func(t *testing.T) {
+			t.Parallel()
+			broker, bus := embedded(t)
+			if err := bus.EnsureTopics(t.Context(), []event.Topic{{Name: "there"}}); err != nil {
+				t.Fatal(err)
+			}
+			fault := kfake.Fault{Keys: []kmsg.Key{tc.of}, Err: tc.err, Count: 3}
+			broker.cluster.Fault(fault)
+			if err := tc.ask(t.Context(), bus, "a"); err != nil {
+				t.Errorf("asked while it passes: %v", err)
+			}
+			fault.Count = -1
+			broker.cluster.Fault(fault)
+			bus.cfg.Timeout = 500 * time.Millisecond
+			if err := tc.ask(t.Context(), bus, "b"); !errors.Is(err, ErrUnreachable) {
+				t.Errorf("asked while it does not pass: %v, want %v", err, ErrUnreachable)
+			}
+		})
 	}
 }
 

@@ -113,8 +113,8 @@ func (b *Bus) create(ctx context.Context, t event.Topic) error {
 		made, err = b.admin.CreateTopic(ctx, int32(partitions), int16(replication), configs, t.Name)
 		return err
 	})
-	if err != nil && made.Err == nil {
-		return b.explain(err) // the request failed
+	if err != nil && made.Err == nil || passing(err) {
+		return b.explain(err) // the request failed, or nobody could serve it
 	}
 	switch {
 	case errors.Is(err, kerr.TopicAlreadyExists):
