@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -35,6 +36,8 @@ type Consumer struct {
 	client *kgo.Client
 	end    context.CancelFunc  // of what the client waits for
 	ids    map[string][16]byte // of topics
+	log    *slog.Logger
+	said   map[event.Partition]time.Time // that it cannot be read
 }
 
 // Fetched is consecutive records of a partition.
@@ -106,7 +109,11 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 		end()
 		return nil, fmt.Errorf("join group %s: %w", m.Group, err)
 	}
-	return &Consumer{m: m, client: client, end: end, ids: map[string][16]byte{}}, nil
+	return b.consumer(m, client, end), nil
+}
+
+func (b *Bus) consumer(m Membership, client *kgo.Client, end context.CancelFunc) *Consumer {
+	return &Consumer{m: m, client: client, end: end, ids: map[string][16]byte{}, log: b.cfg.Logger, said: map[event.Partition]time.Time{}}
 }
 
 func flatten(m map[string][]int32) []event.Partition {
@@ -120,7 +127,8 @@ func flatten(m map[string][]int32) []event.Partition {
 }
 
 // Poll waits for records, at most limit of them. Errors that the client overcomes
-// by itself are not returned.
+// by itself are not returned, and those of a partition that cannot be read are logged:
+// others can be.
 func (c *Consumer) Poll(ctx context.Context, limit int) ([]Fetched, error) {
 	fetches := c.client.PollRecords(ctx, limit)
 	if err := ctx.Err(); err != nil {
@@ -143,7 +151,31 @@ func (c *Consumer) Poll(ctx context.Context, limit int) ([]Fetched, error) {
 		}
 		out = append(out, f)
 	})
+	if c.complain(fetches) {
+		sleep(ctx, breath)
+	}
 	return out, nil
+}
+
+// breath is how long Poll waits where a partition cannot be read. The client pauses by
+// itself where it takes an error for a passing one, and asks at once after any other.
+const breath = 100 * time.Millisecond
+
+// complain says which partitions cannot be read, of each once a minute, and reports
+// whether there are any.
+func (c *Consumer) complain(fetches kgo.Fetches) (some bool) {
+	for _, e := range fetches.Errors() {
+		if e.Topic == "" { // of the group: the client says so, and pauses
+			continue
+		}
+		some = true
+		p := event.Partition{Topic: e.Topic, Number: e.Partition}
+		if time.Since(c.said[p]) >= time.Minute {
+			c.said[p] = time.Now()
+			c.log.Error("a partition cannot be read; it is tried again and again", "partition", p.String(), "error", e.Err)
+		}
+	}
+	return some
 }
 
 func (c *Consumer) fatal(fetches kgo.Fetches) error {

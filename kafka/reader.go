@@ -27,5 +27,5 @@ func (b *Bus) Reader(id string, from map[event.Partition]int64) (*Consumer, erro
 	if err != nil {
 		return nil, fmt.Errorf("read topics as %s: %w", id, err)
 	}
-	return &Consumer{client: client, end: func() {}}, nil
+	return b.consumer(Membership{}, client, func() {}), nil
 }
