@@ -81,6 +81,7 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 		kgo.SessionTimeout(b.cfg.Heartbeat*15/2),
 		kgo.RebalanceTimeout(15*time.Second),
 		kgo.HeartbeatInterval(b.cfg.Heartbeat),
+		kgo.OnOffsetsFetched(whole),
 		kgo.AdjustFetchOffsetsFn(func(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 			var assigned []event.Partition
 			for topic, partitions := range offsets {
@@ -114,6 +115,23 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 
 func (b *Bus) consumer(m Membership, client *kgo.Client, end context.CancelFunc) *Consumer {
 	return &Consumer{m: m, client: client, end: end, ids: map[string][16]byte{}, log: b.cfg.Logger, said: map[event.Partition]time.Time{}}
+}
+
+// whole returns an error if the group's coordinator does not tell where the group is in a
+// partition, as one that has not heard of the topic yet. Where it begins to read, the
+// client is told otherwise, but without that answer it would leave the partition out for
+// as long as it is a member. So it joins again.
+func whole(_ context.Context, _ *kgo.Client, answer *kmsg.OffsetFetchResponse) error {
+	for _, g := range answer.Groups {
+		for _, t := range g.Topics {
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return fmt.Errorf("fetch the offset of group %s in partition %d: %w", g.Group, p.Partition, err)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func flatten(m map[string][]int32) []event.Partition {
