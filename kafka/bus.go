@@ -25,10 +25,10 @@ type Bus struct {
 	admin  *kadm.Client
 
 	embedded bool // the brokers are ours, not Apache Kafka
-	brokers  int  // how many there were at Connect
 	met      bool // they have answered: a connection that breaks is not for its settings
 
 	mu         sync.RWMutex
+	brokers    int // how many there were at once, at most
 	partitions map[string]int
 	hash       kgo.TopicPartitioner
 }
@@ -70,7 +70,7 @@ func (b *Bus) meet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.embedded, b.brokers, b.met = cluster.Cluster == embeddedID, len(cluster.Brokers), true
+	b.embedded, b.met = cluster.Cluster == embeddedID, true
 	return nil
 }
 

@@ -16,7 +16,7 @@ import (
 
 // Errors by which callers decide.
 var (
-	// ErrUnreachable is wrapped where no broker answers, or none that can serve.
+	// ErrUnreachable is wrapped where no broker answers, or none that can serve, or too few.
 	ErrUnreachable = errors.New("no Kafka broker answers")
 	// ErrSecurity is wrapped where a broker answers, and TLS or SASL do not fit.
 	ErrSecurity = errors.New("the Kafka brokers do not take this connection")

@@ -80,6 +80,7 @@ func (b *Bus) look(ctx context.Context, topics []string) (map[string]found, erro
 	if err != nil {
 		return nil, fmt.Errorf("look topics up: %w", b.explain(err))
 	}
+	b.count(len(resp.Brokers))
 	for _, t := range resp.Topics {
 		if t.Topic == nil {
 			continue
@@ -123,7 +124,11 @@ func (b *Bus) create(ctx context.Context, t event.Topic) error {
 		return advice(ErrDenied, err, "%s may not create it, or even see it: allow the operations Create and Describe on topic %s, "+
 			"or create it by hand with %d partitions and retention.ms=%s", b.cfg.SASL, t.Name, partitions, retention)
 	case errors.Is(err, kerr.InvalidReplicationFactor):
-		return fmt.Errorf("%w: %d copies of each record are asked for, and %d brokers are there: start more, or set a lower replication", err, replication, b.brokers)
+		wanted := fmt.Sprintf("%d copies of each record are asked for", replication)
+		if replication < 0 {
+			wanted = "the cluster keeps more copies of each record by default"
+		}
+		return advice(ErrUnreachable, err, "%s, and too few brokers are there: start more, or set a lower replication", wanted)
 	case err != nil && made.ErrMessage != "":
 		return fmt.Errorf("%w: %s", err, made.ErrMessage)
 	}
@@ -141,12 +146,22 @@ func (b *Bus) layout(t event.Topic) (partitions, replication, minInSync int) {
 		return cmp.Or(b.cfg.Partitions, 1), -1, 0
 	case b.cfg.Replication > 0:
 		replication, minInSync = b.cfg.Replication, b.cfg.MinInSync
-	case b.brokers >= safe:
+	case b.count(0) >= safe:
 		replication, minInSync = safe, safe-1
 	default:
 		replication = -1
 	}
 	return cmp.Or(t.Partitions, b.cfg.Partitions, 6), replication, minInSync
+}
+
+// count is told how many brokers there are, and returns how many there were at once, at
+// most: a cluster may have been starting when it was connected to, and one of its brokers
+// may be away now.
+func (b *Bus) count(now int) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.brokers = max(b.brokers, now)
+	return b.brokers
 }
 
 // await waits until topics made a moment ago are known to the brokers that are

@@ -1,9 +1,13 @@
 package kafka
 
 import (
+	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/tutti-go/tutti/event"
 )
@@ -57,6 +61,48 @@ func TestVeryLongRetention(t *testing.T) {
 		topics, err := bus.Describe(t.Context(), name)
 		if err != nil || len(topics) != 1 || topics[0].Retention < century {
 			t.Errorf("Describe() = %+v, %v, want a retention of %d years, or of as many as fit", topics, err, years)
+		}
+	}
+}
+
+// A cluster of three that is starting when a service is: its topics are kept three times
+// all the same, also while a broker is away again.
+func TestClusterThatIsStarting(t *testing.T) {
+	t.Parallel()
+	for _, cfg := range []Config{{}, {Replication: 3}} {
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cluster.Close()
+		cfg.Brokers = cluster.ListenAddrs()
+		bus, err := Connect(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bus.Close()
+		ensure := func(topic string) error { return bus.EnsureTopics(t.Context(), []event.Topic{{Name: topic}}) }
+		if cfg.Replication > 0 {
+			if err := ensure("a"); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "3 copies of each record are asked for") {
+				t.Errorf("EnsureTopics() with one broker = %v, want %v and what is missing", err, ErrUnreachable)
+			}
+		}
+		for range 2 {
+			if _, _, err := cluster.AddNode(-1, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := ensure("a"); err != nil {
+			t.Errorf("EnsureTopics() with three brokers = %v", err)
+		}
+		if topics, err := bus.Describe(t.Context(), "a"); err != nil || topics[0].Replication != 3 {
+			t.Errorf("Describe() = %+v, %v, want three copies", topics, err)
+		}
+		if err := cluster.RemoveNode(2); err != nil {
+			t.Fatal(err)
+		}
+		if err := ensure("b"); !errors.Is(err, ErrUnreachable) {
+			t.Errorf("EnsureTopics() while a broker is away = %v, want %v", err, ErrUnreachable)
 		}
 	}
 }
