@@ -9,9 +9,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -78,6 +81,90 @@ func TestDatabaseStartsLater(t *testing.T) {
 	s = service.New("away", cluster(t), service.Config{Database: u.String()})
 	if err := s.Run(t.Context()); err == nil || store.Away(err) {
 		t.Errorf("Run() without its database = %v, want an error that waiting does not mend", err)
+	}
+}
+
+// TestDatabaseGoesAwayBeforeKafkaComes: a service that has found its database, and waits
+// for a broker, waits for both where the database has gone away meanwhile.
+func TestDatabaseGoesAwayBeforeKafkaComes(t *testing.T) {
+	if os.Getenv("TUTTI_POSTGRES") == "" {
+		t.Skip("TUTTI_POSTGRES names no PostgreSQL: see scripts/postgres")
+	}
+	u, err := url.Parse(tuttitest.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := u.Host
+	u.Host = freeAddress(t)
+	open := func() net.Listener {
+		l, err := net.Listen("tcp", u.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go forward(l, server)
+		return l
+	}
+	gate := open()
+	_, port, err := net.SplitHostPort(freeAddress(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	embed := func() *kafka.Broker {
+		n, err := strconv.Atoi(port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := kafka.Embed(kafka.BrokerConfig{Dir: dir, Port: n, Unsynced: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	broker := embed()
+	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs(), Timeout: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bus.Close)
+	if err := broker.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	var log logged
+	s := service.New("both", bus, service.Config{Database: u.String(), Logger: log.logger()})
+	echo(s)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	eventually(t, s, "it waits for Kafka", func() bool { return log.has("Kafka does not answer; the service starts when it does") })
+	gate.Close()
+	killer, err := store.Open(t.Context(), tuttitest.Postgres(t), store.Config{Owner: "killer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer killer.Close()
+	if err := killer.Reader().QueryRow(t.Context(), `SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'both'`).Scan(new(int)); err != nil {
+		t.Fatal(err)
+	}
+	broker = embed()
+	defer broker.Close()
+	eventually(t, s, "it waits for the database", func() bool {
+		select {
+		case err := <-ended:
+			t.Fatalf("Run() = %v while the database was away", err)
+		default:
+		}
+		return log.has("the database is away; the service starts when it is there")
+	})
+	defer open().Close()
+	eventually(t, s, "it is ready", func() bool { return s.Status().Ready })
+	if err := s.Write(t.Context(), one(1)); err != nil {
+		t.Error(err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -11,12 +11,13 @@ import (
 
 // reach repeats fn while what it needs is away, as Kafka or the database's server may
 // be when all are started together.
-func (r *running) reach(ctx context.Context, says string, away func(error) bool, fn func() error) error {
+func (r *running) reach(ctx context.Context, fn func() error) error {
 	s := r.s
 	defer s.loop.waits.Store(nil)
 	for attempt := 0; ; attempt++ {
 		err := fn()
-		if !away(err) || ctx.Err() != nil {
+		says := away(err)
+		if says == "" || ctx.Err() != nil {
 			return err
 		}
 		s.loop.waits.Store(&err)
@@ -27,7 +28,16 @@ func (r *running) reach(ctx context.Context, says string, away func(error) bool,
 	}
 }
 
-func unreachable(err error) bool { return errors.Is(err, kafka.ErrUnreachable) }
+// away says what is away, if that is what an error is about.
+func away(err error) string {
+	switch {
+	case errors.Is(err, kafka.ErrUnreachable):
+		return "Kafka does not answer; the service starts when it does"
+	case store.Away(err):
+		return "the database is away; the service starts when it is there"
+	}
+	return ""
+}
 
 // openDatabase opens the database and makes its tables. It may be repeated.
 func (r *running) openDatabase(ctx context.Context, publishes map[event.Contract]bool) error {

@@ -91,12 +91,10 @@ func (r *running) open(ctx context.Context) (err error) {
 	for c := range s.publishes {
 		publishes[c] = true
 	}
-	if err := r.reach(ctx, "the database is away; the service starts when it is there", store.Away, func() error {
-		return r.openDatabase(ctx, publishes)
-	}); err != nil {
+	if err := r.reach(ctx, func() error { return r.openDatabase(ctx, publishes) }); err != nil {
 		return err
 	}
-	if err := r.reach(ctx, "Kafka does not answer; the service starts when it does", unreachable, func() error { return r.compare(ctx) }); err != nil {
+	if err := r.reach(ctx, func() error { return r.compare(ctx) }); err != nil {
 		return err
 	}
 	lane, unsent, err := r.db.TakeLane(ctx)

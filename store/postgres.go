@@ -277,6 +277,9 @@ func (p *postgres) read(ctx context.Context, query string, args []any) (Rows, er
 		return nil, err
 	}
 	rows, err := p.pool.Query(ctx, query, args...)
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
 	if err != nil {
 		return nil, err
 	}
