@@ -37,6 +37,8 @@ func (b *Bus) explain(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrUnreachable), errors.Is(err, ErrSecurity), errors.Is(err, ErrDenied):
 		return err
+	case errors.As(err, &noToken) && noToken.passes():
+		return advice(ErrUnreachable, err, "there is no token to log in with now, as nobody answers who gives them")
 	case errors.As(err, &noToken):
 		return advice(ErrSecurity, err, "there is no token to log in with")
 	case who.Mechanism == OAuthBearer && (errors.Is(err, kerr.SaslAuthenticationFailed) || strings.Contains(err.Error(), "oauth response")):

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -104,7 +105,8 @@ type SASL struct {
 	// file is read anew for each connection, without line breaks at its end.
 	User, Password, PasswordFile string
 	// Token returns a bearer token that is valid now, for OAUTHBEARER. It is called for
-	// each connection, from several goroutines, and should keep what it has fetched.
+	// each connection, from several goroutines, and should keep what it has fetched. Where
+	// who gives tokens does not answer, or its error wraps [ErrUnreachable], one waits.
 	Token func(ctx context.Context) (string, error)
 }
 
@@ -181,6 +183,13 @@ type tokenError struct{ err error }
 
 func (e *tokenError) Error() string { return "get a token: " + e.err.Error() }
 func (e *tokenError) Unwrap() error { return e.err }
+
+// passes reports whether the error is that nobody answered.
+func (e *tokenError) passes() bool {
+	var network *net.OpError
+	var late net.Error
+	return errors.As(e.err, &network) || errors.As(e.err, &late) && late.Timeout() || errors.Is(e.err, io.EOF)
+}
 
 func (s SASL) scram(context.Context) (scram.Auth, error) {
 	password, err := s.password()

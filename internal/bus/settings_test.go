@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -86,6 +87,8 @@ func TestTokens(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "token-1", "token_type": "bearer", "expires_in": 3600})
 	}))
 	defer server.Close()
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "starting", http.StatusServiceUnavailable) }))
+	defer broken.Close()
 	file := filepath.Join(t.TempDir(), "secret")
 	write := func(text string) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -115,6 +118,11 @@ func TestTokens(t *testing.T) {
 	if _, err := get("--oauth-token-url", server.URL, "--oauth-client-id=app", "--oauth-client-secret=wrong", "--oauth-scope=kafka"); err == nil ||
 		!strings.Contains(err.Error(), "as app") || !strings.Contains(err.Error(), "401") {
 		t.Errorf("wrong secret: error %v, want who was refused", err)
+	} else if errors.Is(err, kafka.ErrUnreachable) {
+		t.Errorf("wrong secret: error %v, which is not to be waited for", err)
+	}
+	if _, err := get("--oauth-token-url", broken.URL, "--oauth-client-id=app", "--oauth-client-secret=any"); !errors.Is(err, kafka.ErrUnreachable) {
+		t.Errorf("server that is starting: error %v, want one that is waited for", err)
 	}
 	write("")
 	if _, err := get("--sasl-token-file", file); err == nil || !strings.Contains(err.Error(), "is empty") {

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,6 +11,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/tutti-go/tutti/kafka"
 )
 
 // tokens returns a function that gets bearer tokens by client credentials (RFC 6749,
@@ -20,6 +23,10 @@ func tokens(a *sasl) func(context.Context) (string, error) {
 	source := oauth2.ReuseTokenSource(nil, fetcher{ctx, a})
 	return func(context.Context) (string, error) {
 		token, err := source.Token()
+		var refused *oauth2.RetrieveError
+		if errors.As(err, &refused) && refused.Response.StatusCode >= http.StatusInternalServerError { // it does not work now
+			err = fmt.Errorf("%w: %w", kafka.ErrUnreachable, err)
+		}
 		if err != nil {
 			return "", fmt.Errorf("ask %s for a token as %s: %w", a.tokenURL, a.client, err)
 		}
