@@ -39,20 +39,39 @@ func (s *Settings) Open(ctx context.Context, dir string, log *slog.Logger) (o *O
 	return o, nil
 }
 
-// patiently connects as soon as a broker answers. Each attempt may take longer than the
-// one before: on a machine that has little time for us, none that is short succeeds.
+const (
+	pause = 500 * time.Millisecond // where an attempt fails at once
+	every = 5 * time.Second        // it is said that one waits
+)
+
+// patiently connects as soon as a broker answers. Each attempt may take longer than one
+// before that was not answered: on a machine that has little time for us, none that is
+// short succeeds.
 func patiently(ctx context.Context, cfg kafka.Config) (*kafka.Bus, error) {
-	for atMost := 5 * time.Second; ; atMost = min(2*atMost, time.Minute) {
+	var said time.Time
+	for atMost := every; ; {
+		begun := time.Now()
 		b, err := connect(ctx, cfg, atMost)
 		if !errors.Is(err, kafka.ErrUnreachable) || ctx.Err() != nil {
 			return b, err
 		}
-		cfg.Logger.Warn("waiting for Kafka", "error", err)
+		if time.Since(said) >= every {
+			said = time.Now()
+			cfg.Logger.Warn("waiting for Kafka", "error", err)
+		}
+		if time.Since(begun) >= atMost {
+			atMost = min(2*atMost, time.Minute)
+			continue
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
 	}
 }
 
 func connect(ctx context.Context, cfg kafka.Config, atMost time.Duration) (*kafka.Bus, error) {
-	ctx, cancel := context.WithTimeout(ctx, atMost) // until the next warning
+	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
 	return kafka.Connect(ctx, cfg)
 }

@@ -1,9 +1,12 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,4 +46,27 @@ func TestConnectsSlowly(t *testing.T) {
 		}
 		b.Close()
 	})
+}
+
+// Where connections are refused at once, one tries again with pauses, and says so now
+// and then.
+func TestWaitsWithPauses(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	var log bytes.Buffer
+	dials := 0
+	_, err := patiently(ctx, kafka.Config{
+		Brokers: []string{"127.0.0.1:1"}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Dial: func(context.Context, string, string) (net.Conn, error) {
+			dials++
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+		},
+	})
+	if err == nil {
+		t.Error("connected to nobody")
+	}
+	if said := strings.Count(log.String(), "waiting for Kafka"); dials > 20 || said != 1 {
+		t.Errorf("dialled %d times in two seconds, and said so %d times", dials, said)
+	}
 }
