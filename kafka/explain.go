@@ -20,6 +20,10 @@ var (
 	ErrUnreachable = errors.New("no Kafka broker answers")
 	// ErrSecurity is wrapped where a broker answers, and TLS or SASL do not fit.
 	ErrSecurity = errors.New("the Kafka brokers do not take this connection")
+	// ErrHungUp is wrapped beside ErrSecurity where nothing else is known than that whoever
+	// answers hangs up: a broker that wants something else does so, and so does a proxy
+	// before brokers that are not there yet.
+	ErrHungUp = errors.New("the broker hangs up at once")
 	// ErrDenied is wrapped where the cluster's rules do not allow what is asked for.
 	ErrDenied = errors.New("the Kafka cluster's access rules do not allow it")
 )
@@ -59,7 +63,7 @@ func (b *Bus) explain(err error) error {
 	var netErr net.Error
 	switch {
 	case !b.met && (errors.As(err, &hungUp) || errors.Is(err, io.EOF)):
-		return advice(ErrSecurity, err, "the broker hangs up at once: %s", b.hint())
+		return fmt.Errorf("%w: %w", ErrSecurity, advice(ErrHungUp, err, "%s", b.hint()))
 	case errors.As(err, &netErr), errors.Is(err, context.DeadlineExceeded):
 		return advice(ErrUnreachable, err, "check the addresses, and that the brokers run")
 	case passing(err):

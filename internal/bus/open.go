@@ -42,6 +42,7 @@ func (s *Settings) Open(ctx context.Context, dir string, log *slog.Logger) (o *O
 const (
 	pause = 500 * time.Millisecond // where an attempt fails at once
 	every = 5 * time.Second        // it is said that one waits
+	doubt = 30 * time.Second       // whether it is a broker that hangs up, or a proxy before one that is starting
 )
 
 // patiently connects as soon as a broker answers. Each attempt may take longer than one
@@ -49,10 +50,15 @@ const (
 // short succeeds.
 func patiently(ctx context.Context, cfg kafka.Config) (*kafka.Bus, error) {
 	var said time.Time
+	quiet := time.Now() // when nobody hung up last
 	for atMost := every; ; {
 		begun := time.Now()
 		b, err := connect(ctx, cfg, atMost)
-		if !errors.Is(err, kafka.ErrUnreachable) || ctx.Err() != nil {
+		hungUp := errors.Is(err, kafka.ErrHungUp)
+		if !hungUp {
+			quiet = time.Now()
+		}
+		if waits := errors.Is(err, kafka.ErrUnreachable) || hungUp && time.Since(quiet) < doubt; !waits || ctx.Err() != nil {
 			return b, err
 		}
 		if time.Since(said) >= every {

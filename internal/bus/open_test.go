@@ -3,6 +3,7 @@ package bus
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"strings"
@@ -68,5 +69,43 @@ func TestWaitsWithPauses(t *testing.T) {
 	}
 	if said := strings.Count(log.String(), "waiting for Kafka"); dials > 20 || said != 1 {
 		t.Errorf("dialled %d times in two seconds, and said so %d times", dials, said)
+	}
+}
+
+// One that hangs up may be a proxy before brokers that are starting. If it goes on so, it
+// is a broker that wants something else, and one is told.
+func TestConnectsBehindAProxy(t *testing.T) {
+	for name, hangsUpFor := range map[string]time.Duration{"until the broker is there": 10 * time.Second, "for good": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var network kafka.Network
+				broker, err := kafka.Embed(kafka.BrokerConfig{Network: &network, Port: 9092})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer broker.Close()
+				begun := time.Now()
+				b, err := patiently(t.Context(), kafka.Config{
+					Brokers: broker.Addrs(), Logger: slog.New(slog.DiscardHandler),
+					Dial: func(ctx context.Context, kind, address string) (net.Conn, error) {
+						if time.Since(begun) > hangsUpFor {
+							return network.DialContext(ctx, kind, address)
+						}
+						ours, theirs := net.Pipe()
+						go func() {
+							_, _ = theirs.Read(make([]byte, 4096))
+							theirs.Close()
+						}()
+						return ours, nil
+					},
+				})
+				if err == nil {
+					b.Close()
+				}
+				if forGood := hangsUpFor == time.Hour; forGood != errors.Is(err, kafka.ErrSecurity) || !forGood && err != nil || time.Since(begun) > time.Minute {
+					t.Errorf("patiently() = %v after %v", err, time.Since(begun))
+				}
+			})
+		})
 	}
 }
