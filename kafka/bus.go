@@ -152,7 +152,7 @@ func (b *Bus) Bounds(ctx context.Context, group string, topics []string) (map[ev
 	}
 	var starts, ends kadm.ListedOffsets
 	var committed kadm.OffsetResponses
-	err := settled(ctx, func() (err error) {
+	err := b.settled(ctx, topics, func() (err error) {
 		if starts, err = listed(b.admin.ListStartOffsets(ctx, topics...)); err != nil {
 			return fmt.Errorf("list first offsets: %w", err)
 		}

@@ -26,11 +26,17 @@ func patiently(ctx context.Context, ask func() error) error {
 // services ask at the same time, and is believed until it is asked for again.
 const memory = time.Second
 
-// settled is patiently, and asks again for topics that are not known for a moment.
-func settled(ctx context.Context, ask func() error) error {
+// settled is patiently, and asks again for topics that are not known for a moment. Those
+// that were ensured are there: who does not know them, as the leader of one that was just
+// made, will.
+func (b *Bus) settled(ctx context.Context, topics []string, ask func() error) error {
+	patience := memory
+	if b.ensured(topics) {
+		patience = b.cfg.Timeout
+	}
 	for begun := time.Now(); ; {
 		err := patiently(ctx, ask)
-		if !errors.Is(err, kerr.UnknownTopicOrPartition) || time.Since(begun) > memory || !sleep(ctx, 100*time.Millisecond) {
+		if !errors.Is(err, kerr.UnknownTopicOrPartition) || time.Since(begun) > patience || !sleep(ctx, 100*time.Millisecond) {
 			return err
 		}
 	}

@@ -133,6 +133,21 @@ func TestAsksAgainForTopics(t *testing.T) {
 	}
 }
 
+// A leader may hear later of a topic than those who were asked for it: a service that has
+// found its topics waits for that.
+func TestWaitsForLeaderThatDoesNotKnowYet(t *testing.T) {
+	t.Parallel()
+	broker, bus := embedded(t)
+	if err := bus.EnsureTopics(t.Context(), []event.Topic{{Name: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	fault := broker.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.UnknownTopicOrPartition, Count: -1})
+	time.AfterFunc(2*memory, fault.Remove)
+	if _, err := bus.Bounds(t.Context(), "", []string{"a"}); err != nil {
+		t.Errorf("Bounds() of a topic that is there, and that its leader does not know for %v: %v", 2*memory, err)
+	}
+}
+
 // An offset that cannot be told is not taken for none: a service would think that it is
 // new.
 func TestOffsetThatIsNotTold(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -203,6 +204,13 @@ func (b *Bus) learn(topic string, partitions int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.partitions[topic] = partitions
+}
+
+// ensured reports whether all of some topics were.
+func (b *Bus) ensured(topics []string) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return !slices.ContainsFunc(topics, func(t string) bool { return b.partitions[t] == 0 })
 }
 
 // Partition returns the partition that a key belongs to, as every Kafka client
