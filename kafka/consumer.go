@@ -46,6 +46,9 @@ type Fetched struct {
 	Records []Consumed
 	// End is the offset after the last record in the log.
 	End int64
+	// Err is why the partition cannot be read now, where there are no records. It is
+	// logged, and the partition tried again.
+	Err error
 }
 
 // Consumed is a record at its place in the log.
@@ -145,8 +148,7 @@ func flatten(m map[string][]int32) []event.Partition {
 }
 
 // Poll waits for records, at most limit of them. Errors that the client overcomes
-// by itself are not returned, and those of a partition that cannot be read are logged:
-// others can be.
+// by itself are not returned; others can be read where a partition cannot.
 func (c *Consumer) Poll(ctx context.Context, limit int) ([]Fetched, error) {
 	fetches := c.client.PollRecords(ctx, limit)
 	if err := ctx.Err(); err != nil {
@@ -169,7 +171,8 @@ func (c *Consumer) Poll(ctx context.Context, limit int) ([]Fetched, error) {
 		}
 		out = append(out, f)
 	})
-	if c.complain(fetches) {
+	if bad := c.unreadable(fetches); len(bad) > 0 {
+		out = append(out, bad...)
 		sleep(ctx, breath)
 	}
 	return out, nil
@@ -179,21 +182,20 @@ func (c *Consumer) Poll(ctx context.Context, limit int) ([]Fetched, error) {
 // itself where it takes an error for a passing one, and asks at once after any other.
 const breath = 100 * time.Millisecond
 
-// complain says which partitions cannot be read, of each once a minute, and reports
-// whether there are any.
-func (c *Consumer) complain(fetches kgo.Fetches) (some bool) {
+// unreadable returns which partitions cannot be read, and says so of each once a minute.
+func (c *Consumer) unreadable(fetches kgo.Fetches) (bad []Fetched) {
 	for _, e := range fetches.Errors() {
 		if e.Topic == "" { // of the group: the client says so, and pauses
 			continue
 		}
-		some = true
 		p := event.Partition{Topic: e.Topic, Number: e.Partition}
 		if time.Since(c.said[p]) >= time.Minute {
 			c.said[p] = time.Now()
 			c.log.Error("a partition cannot be read; it is tried again and again", "partition", p.String(), "error", e.Err)
 		}
+		bad = append(bad, Fetched{Partition: p, Err: e.Err})
 	}
-	return some
+	return bad
 }
 
 func (c *Consumer) fatal(fetches kgo.Fetches) error {

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/kafka"
@@ -35,7 +36,10 @@ func (l *loop) fetch(ctx context.Context, c *kafka.Consumer) error {
 				ds = append(ds, delivery{f.Partition, r, m, false})
 			}
 			l.mu.Lock()
-			if l.assigned[f.Partition] {
+			switch {
+			case f.Err != nil:
+				l.unread[f.Partition] = unread{f.Err, time.Now()}
+			case l.assigned[f.Partition]:
 				e := l.ends[f.Partition]
 				e.log = max(e.log, f.End)
 				l.ends[f.Partition] = e

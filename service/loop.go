@@ -55,6 +55,7 @@ type loop struct {
 	assigned map[event.Partition]bool  // to this instance, now
 	due      bool                      // something has become due
 	ends     map[event.Partition]end
+	unread   map[event.Partition]unread               // which could not be read, last
 	open     map[event.Partition]map[string]store.Gap // what is missing
 
 	inherited atomic.Int64 // adopted lanes that are being sent
@@ -75,6 +76,12 @@ type end struct {
 	handled   time.Time // time of the last record handled
 }
 
+// unread is why a partition could not be read, and when.
+type unread struct {
+	err error
+	at  time.Time
+}
+
 // totals counts since the start.
 type totals struct{ handled, unknown, duplicate, gap, parked, dead, redelivered, published, transactions atomic.Int64 }
 
@@ -84,7 +91,7 @@ func newLoop(s *Service) *loop {
 	return &loop{
 		s: s, jitter: newJitter(s.cfg.Seed), rest: &inputs{}, requests: make(chan *request, queued), fetched: make(chan []delivery, 1), completions: make(chan completion, queued),
 		nudge: make(chan struct{}, 1), partitions: map[event.Partition]*partition{}, gaps: map[string]bool{},
-		first: map[event.Partition]int64{}, assigned: map[event.Partition]bool{}, ends: map[event.Partition]end{},
+		first: map[event.Partition]int64{}, assigned: map[event.Partition]bool{}, ends: map[event.Partition]end{}, unread: map[event.Partition]unread{},
 		open: map[event.Partition]map[string]store.Gap{},
 	}
 }

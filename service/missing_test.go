@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/tuttitest"
@@ -96,4 +100,26 @@ func TestRecoveryOverMissing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPartitionThatCannotBeRead: the service says which one, as long as that is so.
+func TestPartitionThatCannotBeRead(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("reader", reader)
+		land(w, "x.0", 1)
+		handled(w, "1")
+		fault := w.Broker().Cluster().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: madeTopic.Name, Err: kerr.UnknownServerError, Count: -1})
+		land(w, "x.0", 2)
+		handled(w, "1")
+		const want = "test.made/0 cannot be read: UNKNOWN_SERVER_ERROR"
+		if st := w.Service("reader").Status(); !st.Ready || len(st.Problems) != 2 || !strings.HasPrefix(st.Problems[0], want) {
+			t.Errorf("status is %+v, want ready, and that %s", st, want)
+		}
+		fault.Remove()
+		w.Sleep(5 * time.Second)
+		handled(w, "1", "2")
+		if st := w.Service("reader").Status(); !st.Ready || len(st.Problems) != 0 {
+			t.Errorf("status afterwards is %+v, want ready without problems", st)
+		}
+	})
 }

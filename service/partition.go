@@ -261,6 +261,7 @@ func (l *loop) lose(ps []event.Partition) {
 	l.lost = append(l.lost, ps...)
 	for _, p := range ps {
 		delete(l.ends, p)
+		delete(l.unread, p)
 		delete(l.assigned, p)
 	}
 }

@@ -47,6 +47,10 @@ type Lag struct {
 	Seconds float64 `json:"seconds"`
 }
 
+// unreadFor is how long a partition that could not be read is taken for one that cannot:
+// it is tried again all the time.
+const unreadFor = 5 * time.Second
+
 // Status returns how the service is. It is safe for concurrent use.
 func (s *Service) Status() Status {
 	l := s.loop
@@ -99,8 +103,15 @@ func (s *Service) Status() Status {
 	if trouble != nil {
 		st.Problems = append(st.Problems, trouble.Error())
 	}
+	problems := len(st.Problems)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for p, u := range l.unread {
+		if time.Since(u.at) < unreadFor {
+			st.Problems = append(st.Problems, fmt.Sprintf("%s cannot be read: %v", p, u.err))
+		}
+	}
+	slices.Sort(st.Problems[problems:])
 	for p, e := range l.ends {
 		lag := Lag{Topic: p.Topic, Partition: p.Number, Next: e.next, End: e.log}
 		if e.log > e.next && !e.handled.IsZero() {
