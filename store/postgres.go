@@ -121,8 +121,9 @@ func Schema(dsn, name string) string {
 		name = prefix + "_" + name
 	}
 	q.Set("search_path", name)
-	u.RawQuery = q.Encode()
-	return u.String()
+	base, _, _ := strings.Cut(dsn, "#")
+	base, _, _ = strings.Cut(base, "?")
+	return base + "?" + q.Encode() // what net/url writes of a URL without host and path has no //
 }
 
 func schemaOf(owner string) string { return strings.ReplaceAll(owner, "-", "_") }

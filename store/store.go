@@ -135,8 +135,10 @@ func (s *Store) openFile(ctx context.Context, dsn string) (*sqlite, error) {
 
 func sqlitePath(dsn string) (string, error) {
 	path, found := strings.CutPrefix(dsn, "sqlite:")
-	if scheme, _, other := strings.Cut(dsn, "://"); !found && other {
-		return "", fmt.Errorf("open database: scheme %q is not supported, want sqlite:PATH or postgres://user@host/database", scheme)
+	_, _, other := strings.Cut(dsn, "://")
+	scheme, _, _ := strings.Cut(dsn, ":")
+	if nearly := strings.ToLower(scheme); !found && (other || nearly == "postgres" || nearly == "postgresql") {
+		return "", fmt.Errorf("open database: %q begins no URL that is supported, want sqlite:PATH or postgres://user@host/database", scheme+":")
 	}
 	if path == "" {
 		return "", errors.New("open database: path is empty, want sqlite:PATH")

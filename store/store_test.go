@@ -785,9 +785,29 @@ func TestOneProcessOnly(t *testing.T) {
 }
 
 func TestOpenErrors(t *testing.T) {
-	for dsn, want := range map[string]string{"mysql://x": "mysql", "sqlite:": "path is empty", "sqlite:/dev/null/x.db": "/dev/null"} {
+	for dsn, want := range map[string]string{
+		"mysql://x": "mysql", "sqlite:": "path is empty", "sqlite:/dev/null/x.db": "/dev/null",
+		"postgres:/x": "want sqlite:PATH or postgres://", "postgresql:": "want sqlite:PATH or postgres://", "Postgres://me@127.0.0.1/x": "want sqlite:PATH or postgres://",
+	} {
 		if _, err := store.Open(context.Background(), dsn, store.Config{Owner: "test"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open(%q) = %v, want an error that names %q", dsn, err, want)
+		}
+	}
+}
+
+// Schema names the schema, and leaves the rest of a URL as it is.
+func TestSchema(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"postgres://me:a%2Fb@h:5/shop":               "postgres://me:a%2Fb@h:5/shop?search_path=my_service",
+		"postgresql://h/shop?sslmode=require#x":      "postgresql://h/shop?search_path=my_service&sslmode=require",
+		"postgres://h/shop?search_path=blue":         "postgres://h/shop?search_path=blue_my_service",
+		"postgres:///shop?host=/run/postgresql":      "postgres:///shop?host=%2Frun%2Fpostgresql&search_path=my_service",
+		"postgres://?host=/run/postgresql&user=shop": "postgres://?host=%2Frun%2Fpostgresql&search_path=my_service&user=shop",
+		"sqlite:a.db": "sqlite:a.db",
+		"a.db":        "a.db",
+	} {
+		if got := store.Schema(dsn, "my-service"); got != want {
+			t.Errorf("Schema(%q) = %q, want %q", dsn, got, want)
 		}
 	}
 }
