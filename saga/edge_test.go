@@ -134,6 +134,23 @@ func TestSubWithoutID(t *testing.T) {
 	}, saga.Define("nameless", 1, starts(), work[a](), saga.Sleep("nap", func(*story) time.Duration { return time.Minute }), sub))
 }
 
+// An id that is no text would be another one in the JSON of a timer: the saga would wait
+// for ever. Who starts one is told.
+func TestIDIsText(t *testing.T) {
+	play(t, func(w *theatre) {
+		w.hands.will("do-a odd", "silent")
+		for _, key := range []string{"odd\xff", "odd\x00"} {
+			c := begin{}.Contract()
+			w.Produce(c.Topic, event.Encode(event.Envelope{ID: fmt.Sprintf("%x", key), Source: "/foreign", Type: c.Type, Version: 1, Key: key, Time: time.Now()},
+				[]byte(`{"ID":"odd"}`)))
+		}
+		w.Sleep(time.Hour)
+		w.Quiet()
+		w.ExpectRows("director", `SELECT COUNT(*) FROM saga_live`, "0")
+		w.ExpectRows("director", `SELECT COUNT(*) FROM tutti_parked WHERE state = 'dead' AND error LIKE '%which not every database stores'`, "2")
+	}, saga.Define("text", 1, starts(), work[a]()))
+}
+
 // Why a saga fails may quote what others wrote: it is text that a database takes.
 func TestReasonIsText(t *testing.T) {
 	play(t, func(w *theatre) {

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tutti-go/tutti/event"
 )
@@ -343,14 +341,11 @@ func (r run) startChild(n *node, path string) (outcome, error) {
 	id, state := n.child.start(r.State)
 	k := key{n.child.plan.name, id}
 	var other *instance
-	why, err := "", error(nil)
-	switch {
-	case id == "" || len(id) > maxID:
-		why = fmt.Sprintf("the id of its saga %s is %d bytes long, want 1 to %d", k.saga, len(id), maxID)
-	case !utf8.ValidString(id) || strings.IndexByte(id, 0) >= 0:
-		why = fmt.Sprintf("the id of its saga %s is %q, which not every database stores", k.saga, clip(id))
-	default:
+	why, err := unfit(id), error(nil)
+	if why == "" {
 		other, err = r.w.get(k)
+	} else {
+		why = fmt.Sprintf("the id of its saga %s is %s", k.saga, why)
 	}
 	if err == nil {
 		state, err = n.child.plan.copied(state)

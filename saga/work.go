@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/job"
@@ -124,11 +126,23 @@ func (w *work) create(p *plan, id string, state any, from event.Cause) *instance
 
 const maxID = 512 // bytes
 
+// unfit says why an id cannot be one of an instance, or "". What is no text is another
+// text in JSON, by which timers and parents know an instance.
+func unfit(id string) string {
+	switch {
+	case id == "" || len(id) > maxID:
+		return fmt.Sprintf("%d bytes long, want 1 to %d", len(id), maxID)
+	case !utf8.ValidString(id) || strings.IndexByte(id, 0) >= 0:
+		return clip(fmt.Sprintf("%q", id)) + ", which not every database stores"
+	}
+	return ""
+}
+
 // begin starts an instance, with what came for it before.
 func (w *work) begin(in *instance, why line) error {
-	if in.id == "" || len(in.id) > maxID {
+	if why := unfit(in.id); why != "" {
 		delete(w.known, in.key)
-		return event.Reject(fmt.Errorf("its id is %d bytes long, want 1 to %d", len(in.id), maxID))
+		return event.Reject(fmt.Errorf("its id is %s", why))
 	}
 	why.Did = "started"
 	r := w.run(in)
