@@ -124,6 +124,9 @@ func (p *Program) run(ctx context.Context, set settings, stdout, stderr io.Write
 		m.Register(s)
 		r.services = append(r.services, s)
 	}
+	if err := CheckContracts(r.services...); err != nil {
+		return err
+	}
 	demo := p.Demo
 	if len(set.services) > 0 {
 		demo = nil

@@ -10,6 +10,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/store"
 )
 
 // greeters is a program of two services that serve a route each.
@@ -120,5 +123,30 @@ func TestProgramRunsSomeServices(t *testing.T) {
 		if err := p.Run(t.Context(), strings.Fields(tc.args), noEnv, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("Run(%s) = %v, want an error with %q", tc.args, err, tc.want)
 		}
+	}
+}
+
+// order is a contract, of which two services of a program have different ideas.
+type order[T any] struct {
+	Total T `json:"total"`
+}
+
+func (order[T]) Contract() event.Contract {
+	return event.Contract{Type: "test.order", Version: 1, Topic: event.Topic{Name: "test.order"}}
+}
+
+func (order[T]) Key() string { return "1" }
+
+// Services of one process that define a message differently do not start: each is right
+// by itself, and none would understand the other.
+func TestProgramChecksContracts(t *testing.T) {
+	p := greeters(func(context.Context, *Running) error { return nil })
+	p.Services[0].Register = func(s *Service) { event.Publishes[order[int]](s) }
+	p.Services[1].Register = func(s *Service) {
+		event.On(s, func(context.Context, *store.Tx, event.Message[order[string]]) error { return nil })
+	}
+	err := p.Run(t.Context(), nil, noEnv, io.Discard, io.Discard)
+	if want := "left and right differ: field total is number and string"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Run() = %v, want %q", err, want)
 	}
 }
