@@ -36,13 +36,20 @@ func (s *Service) definitions() []definition {
 }
 
 // CheckContracts finds contracts that services define differently: one type and
-// version with two topics or kinds, or one field with two JSON types. Run checks a
-// service by itself; a process that runs several checks them together.
+// version with two topics or kinds, one topic with two numbers of partitions or
+// retentions, or one field with two JSON types. Run checks a service by itself; a
+// process that runs several checks them together.
 func CheckContracts(services ...*Service) error {
-	known := map[string]definition{}
+	known, topics := map[string]definition{}, map[string]definition{}
 	var errs []error
 	for _, s := range services {
 		for _, d := range s.definitions() {
+			if t, ok := topics[d.Topic.Name]; !ok {
+				topics[d.Topic.Name] = d
+			} else if d.Topic != t.Topic && d.String() != t.String() { // it would be made as one of them says
+				errs = append(errs, fmt.Errorf("topic %s: %s says %s for %s, %s says %s for %s: one of them is wrong",
+					d.Topic.Name, t.service, describe(t.Topic), t.Contract, d.service, describe(d.Topic), d.Contract))
+			}
 			first, ok := known[d.String()]
 			if !ok {
 				known[d.String()] = d

@@ -187,6 +187,26 @@ func TestContractsThatDiffer(t *testing.T) {
 	}
 }
 
+// kept is in the topic of Made, of which it says how long records are kept.
+type kept struct{ Made }
+
+func (kept) Contract() event.Contract {
+	return event.Contract{Type: "test.kept", Version: 1, Topic: event.Topic{Name: madeTopic.Name, Retention: time.Hour}}
+}
+
+// A topic is made once, so the contracts in it are to say the same of it.
+func TestTopicsThatDiffer(t *testing.T) {
+	s := service.New("a", cluster(t), service.Config{Database: database(t, t.TempDir(), "a")})
+	event.Publishes[Made](s)
+	event.Publishes[kept](s)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	err := s.Run(ctx)
+	if want := "topic test.made: a says test.made (0 partitions, retention 1h0m0s) for test.kept/1, a says test.made for test.made/1"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Run() = %v, want %q", err, want)
+	}
+}
+
 // TestForeignIDsAreForgotten: ids of foreign messages are remembered for as many records
 // as is asked for, and not for ever.
 func TestForeignIDsAreForgotten(t *testing.T) {
