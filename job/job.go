@@ -41,7 +41,8 @@ type Result[A Args, R any] struct {
 type Due[A Args] struct {
 	ID   string
 	Args A
-	// At is the time that was asked for.
+	// At is when it was due: the time that was asked for or, once its handler has
+	// failed, that of the next attempt.
 	At time.Time
 }
 

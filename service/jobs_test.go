@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,6 +45,23 @@ func (c *calls) results() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.done)
+}
+
+// TestNegativeJobs: settings with which no call of a job would ever be made, or succeed,
+// are refused where they are given.
+func TestNegativeJobs(t *testing.T) {
+	for _, cfg := range []job.Config{{Workers: -1}, {Timeout: -1}, {Attempts: -1}} {
+		s := service.New("negative", cluster(t), service.Config{})
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, "want none below 0") {
+					t.Errorf("Handle with %+v has panicked with %q, want it to be refused", cfg, got)
+				}
+			}()
+			job.Handle(s, cfg, func(context.Context, job.Call[check]) (any, error) { return nil, nil },
+				func(context.Context, *store.Tx, job.Result[check, any]) error { return nil })
+		}()
+	}
 }
 
 // TestCancelBeforeTheCommit: a job that is taken back in the transaction that starts

@@ -95,8 +95,12 @@ func (s *Service) Declare(c event.Contract, schema event.Schema) {
 	s.publishes[c] = schema
 }
 
-// BindJob implements [job.Binder]. Services call [job.Handle] and [job.OnDue].
+// BindJob implements [job.Binder]. Services call [job.Handle] and [job.OnDue]. It panics
+// if the kind is bound already, or its settings are negative: a fault of the program's text.
 func (s *Service) BindJob(b job.Binding) {
+	if c := b.Config; c.Workers < 0 || c.Timeout < 0 || c.Attempts < 0 {
+		panic(fmt.Sprintf("service %s: job %s has Workers %d, Timeout %v and Attempts %d, want none below 0", s.name, b.Kind, c.Workers, c.Timeout, c.Attempts))
+	}
 	if _, dup := s.jobs[b.Kind]; dup {
 		panic(fmt.Sprintf("service %s: two handlers for job %s", s.name, b.Kind))
 	}
