@@ -16,8 +16,10 @@ import (
 type Schema map[string]string
 
 var (
-	jsonMarshaler = reflect.TypeFor[json.Marshaler]()
-	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
+	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()
+	jsonMarshaler   = reflect.TypeFor[json.Marshaler]()
+	jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
+	jsonNumber      = reflect.TypeFor[json.Number]()
 )
 
 // SchemaOf derives the fields of T from its exported fields and json tags.
@@ -45,7 +47,7 @@ func (s Schema) add(path string, t reflect.Type, depth int) {
 		s.add(path+"[]", t.Elem(), depth+1)
 	case kind == "object" && t.Kind() == reflect.Struct:
 		for _, f := range reflect.VisibleFields(t) {
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if !f.IsExported() || f.Anonymous && name == "" || name == "-" || len(f.Index) > 1 && name == "" {
 				continue
 			}
@@ -57,6 +59,9 @@ func (s Schema) add(path string, t reflect.Type, depth int) {
 				sub = path + "." + name
 			}
 			s.add(sub, f.Type, depth+1)
+			if kind := s[sub]; (kind == "number" || kind == "boolean") && slices.Contains(strings.Split(options, ","), "string") {
+				s[sub] = "string" // it is in quotes
+			}
 		}
 	}
 }
@@ -65,8 +70,11 @@ func jsonKind(t reflect.Type) string {
 	if t.Implements(textMarshaler) {
 		return "string"
 	}
-	if t.Implements(jsonMarshaler) {
-		return "any"
+	if p := reflect.PointerTo(t); p.Implements(jsonMarshaler) || p.Implements(jsonUnmarshaler) {
+		return "any" // it is read by code of its own
+	}
+	if t == jsonNumber {
+		return "number"
 	}
 	switch t.Kind() {
 	case reflect.String:

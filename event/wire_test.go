@@ -1,8 +1,11 @@
 package event_test
 
 import (
+	"encoding/json"
 	"errors"
+	"math/big"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -219,5 +222,38 @@ func TestSchema(t *testing.T) {
 	}
 	if c := got.Conflicts(event.Schema{"id": "number", "lines": "array", "other": "string"}); len(c) != 1 || !strings.Contains(c[0], "id is string and number") {
 		t.Errorf("Conflicts() = %v, want one on id", c)
+	}
+}
+
+// pence is an amount that is read from a number as well as from a string.
+type pence int64
+
+func (p *pence) UnmarshalJSON(text []byte) (err error) {
+	*(*int64)(p), err = strconv.ParseInt(strings.Trim(string(text), `"`), 10, 64)
+	return err
+}
+
+// What a consumer's type can read is no conflict, whatever it is in Go.
+func TestSchemaOfOtherTypes(t *testing.T) {
+	type sent struct {
+		Total, Tip int64
+		Tax        string
+		Count      int64 `json:",string"`
+	}
+	type read struct {
+		Total json.Number
+		Tax   pence
+		Tip   *big.Int
+		Count string
+	}
+	text, err := json.Marshal(sent{Total: 1, Tip: 2, Tax: "3", Count: 4})
+	if err == nil {
+		err = json.Unmarshal(text, new(read))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := event.SchemaOf[sent]().Conflicts(event.SchemaOf[read]()); c != nil {
+		t.Errorf("Conflicts() = %v, want none", c)
 	}
 }
