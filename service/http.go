@@ -8,7 +8,8 @@ import (
 )
 
 // HandlerFunc serves a request. An error it returns becomes a problem document by
-// its kind (RFC 9457); errors of no kind are logged and hidden from the client.
+// its kind (RFC 9457); errors of no kind are logged and hidden from the client. One that
+// comes once the answer has begun cuts the answer off, so that nobody takes it for whole.
 type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 
 // Handle serves a pattern of net/http's ServeMux, as in "GET /orders/{id}".
@@ -16,15 +17,44 @@ func (s *Service) Handle(pattern string, h HandlerFunc) {
 	s.patterns = append(s.patterns, pattern)
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		r = traced(r)
-		err := safely(func() error { return h(w, r) })
+		a := &answer{ResponseWriter: w}
+		err := safely(func() error { return h(a, r) })
 		if err == nil {
 			return
 		}
-		if problem.KindOf(err) == problem.Internal && r.Context().Err() == nil {
+		if (a.begun || problem.KindOf(err) == problem.Internal) && r.Context().Err() == nil {
 			s.log.Error("serve request", "method", r.Method, "path", r.URL.Path, "error", err)
+		}
+		if a.begun {
+			panic(http.ErrAbortHandler)
 		}
 		problem.Write(w, r, err)
 	})
+}
+
+// answer notes that an answer has begun: it can be no problem document any more.
+type answer struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// Unwrap implements what [http.ResponseController] looks for.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) WriteHeader(status int) {
+	a.begun = a.begun || status >= http.StatusOK // those before are no answer yet
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	a.begun = true
+	return a.ResponseWriter.Write(b)
+}
+
+// Flush implements [http.Flusher].
+func (a *answer) Flush() {
+	a.begun = true
+	_ = http.NewResponseController(a.ResponseWriter).Flush() // whoever can flush does
 }
 
 // Handler serves the service's routes.
