@@ -52,7 +52,8 @@ func (p *publisher) send(ctx context.Context, to event.Partition, r event.Record
 }
 
 // Publish publishes events as a service would, and waits until they are in the
-// log. A service that sees one twice drops the second.
+// log; where a fault refuses one, it is sent again. A service that sees one twice drops
+// the second.
 func (w *World) Publish(bodies ...event.Body) {
 	w.t.Helper()
 	for _, body := range bodies {
@@ -103,9 +104,18 @@ func (w *World) partition(topic event.Topic, key string) event.Partition {
 	return event.Partition{Topic: topic.Name, Number: n}
 }
 
+// insist is how long a record of the test is sent again that the broker refuses, as
+// services do: a fault of [World.Chaos] may be why.
+const insist = time.Minute
+
 func (w *World) write(to event.Partition, r event.Record) {
 	w.t.Helper()
+	begin := time.Now()
 	offset, err := w.out.send(w.t.Context(), to, r)
+	for err != nil && time.Since(begin) < insist {
+		time.Sleep(time.Second)
+		offset, err = w.out.send(w.t.Context(), to, r)
+	}
 	if err != nil {
 		w.t.Fatalf("write to %s: %v", to, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/tuttitest"
 )
@@ -201,6 +202,19 @@ func TestFaultsOneByOne(t *testing.T) {
 			tuttitest.Run(t, func(w *tuttitest.World) { simulate(w, tuttitest.Chaos{Kinds: []tuttitest.Fault{kind}, Faults: 12}) })
 		})
 	}
+}
+
+// What the test publishes is in the log, whatever the broker has refused before.
+func TestPublishWhileRefused(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		startAll(w)
+		for i, fault := range []kafka.SendFault{kafka.Busy, kafka.Unanswered, kafka.Invalid, kafka.TooLarge, kafka.Forbidden} {
+			w.Broker().FailSends(orders.Name, fault, 12)
+			w.Publish(Placed{fmt.Sprint("o", i), 100})
+		}
+		w.Quiet()
+		w.ExpectRows("payment", `SELECT COUNT(*), SUM(times) FROM payments`, "5|5")
+	})
 }
 
 func TestSimulation(t *testing.T) {
