@@ -81,7 +81,8 @@ type Binder interface{ BindJob(Binding) }
 
 // Handle binds the work of a kind of job, and the handler of its results.
 // Errors of run are retried with back-off; [event.Reject] ends the job at once,
-// and [event.Later] asks for another attempt that does not count.
+// and [event.Later] asks for another attempt that does not count. Where done fails, the
+// job is run again, as often as the service says, and is then dead.
 func Handle[A Args, R any](b Binder, cfg Config,
 	run func(ctx context.Context, c Call[A]) (R, error),
 	done func(ctx context.Context, tx *store.Tx, r Result[A, R]) error,

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,6 +63,36 @@ func TestNegativeJobs(t *testing.T) {
 				func(context.Context, *store.Tx, job.Result[check, any]) error { return nil })
 		}()
 	}
+}
+
+// TestHandlerOfAGivenUpJob: the handler of a result has attempts of its own, also where the
+// work has used up its.
+func TestHandlerOfAGivenUpJob(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		const fails = 4
+		called, handled := 0, 0
+		w.Start("failing", func(s *service.Service) {
+			job.Handle(s, job.Config{}, func(context.Context, job.Call[check]) (any, error) {
+				called++
+				return nil, errors.New("the other side is down")
+			}, func(_ context.Context, _ *store.Tx, r job.Result[check, any]) error {
+				if handled++; handled <= 2*fails { // twice each: with others, and alone
+					return errors.New("not now")
+				}
+				return nil
+			})
+		})
+		if err := w.Service("failing").Write(w.T().Context(), func(ctx context.Context, tx *store.Tx) error {
+			return job.Start(ctx, tx, "1", check{"1"})
+		}); err != nil {
+			w.T().Fatal(err)
+		}
+		w.Quiet()
+		w.ExpectRows("failing", `SELECT state, error FROM tutti_job`)
+		if called != 10+fails || handled != 2*fails+1 {
+			w.T().Errorf("called %d times, and handled %d times, want %d and %d", called, handled, 10+fails, 2*fails+1)
+		}
+	})
 }
 
 // TestCancelBeforeTheCommit: a job that is taken back in the transaction that starts

@@ -183,12 +183,12 @@ func (b *batch) finish(over []ending) error {
 	if broken != nil || err == nil {
 		return broken
 	}
-	state, attempts, due := b.l.outcome(err, j.Attempts, b.tx.Now())
+	state, failed, due := b.l.outcome(err, j.Failed, b.tx.Now()) // the work may have used up its own attempts
 	if state == store.StateDead {
 		due = time.Time{}
 	}
-	b.l.s.log.Warn("handling a job's result failed", "kind", j.Kind, "id", j.ID, "attempts", attempts, "dead", due.IsZero(), "error", err)
-	j.Attempts = attempts
+	j.Attempts, j.Failed = j.Attempts+failed-j.Failed, failed
+	b.l.s.log.Warn("handling a job's result failed", "kind", j.Kind, "id", j.ID, "attempts", j.Attempts, "dead", due.IsZero(), "error", err)
 	b.wake(due)
 	return b.tx.RetryJob(b.ctx, j, due, err)
 }

@@ -22,6 +22,7 @@ type Job struct {
 	ID       string
 	Due      time.Time
 	Attempts int
+	Failed   int // attempts of which the handler has failed, and not the work
 	Args     []byte
 	Cause    event.Cause
 	Error    string // of the last attempt
@@ -259,8 +260,8 @@ func (tx *Tx) RetryJob(ctx context.Context, j Job, due time.Time, cause error) e
 	if due.IsZero() {
 		state, due = jobDead, tx.now
 	}
-	if err := tx.Exec(ctx, `UPDATE tutti_job SET state = $1, due = $2, attempts = $3, error = $4 WHERE kind = $5 AND id = $6 AND due = $7`,
-		state, millis(due), j.Attempts, clip(cause.Error()), j.Kind, j.ID, millis(j.Due)); err != nil {
+	if err := tx.Exec(ctx, `UPDATE tutti_job SET state = $1, due = $2, attempts = $3, failed = $4, error = $5 WHERE kind = $6 AND id = $7 AND due = $8`,
+		state, millis(due), j.Attempts, j.Failed, clip(cause.Error()), j.Kind, j.ID, millis(j.Due)); err != nil {
 		return fmt.Errorf("retry job %s %s: %w", j.Kind, j.ID, err)
 	}
 	return nil
@@ -276,7 +277,7 @@ func (s *Store) DueJobs(ctx context.Context, now time.Time, limit int, without .
 		args = append(args, kind)
 		fmt.Fprintf(&but, " AND kind <> $%d", len(args))
 	}
-	jobs, err := Collect(ctx, s.Reader(), scanJob, `SELECT kind, id, due, attempts, args, cause, error FROM tutti_job
+	jobs, err := Collect(ctx, s.Reader(), scanJob, `SELECT kind, id, due, attempts, failed, args, cause, error FROM tutti_job
 		WHERE lane = $1 AND state = 'waiting'`+but.String()+` ORDER BY due LIMIT $2`, args...)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("read due jobs: %w", err)
@@ -291,7 +292,7 @@ func (s *Store) DueJobs(ctx context.Context, now time.Time, limit int, without .
 
 // Jobs lists the jobs of all lanes, dead ones first, then by due time.
 func (s *Store) Jobs(ctx context.Context, limit int) ([]Job, error) {
-	jobs, err := Collect(ctx, s.Reader(), scanJob, `SELECT kind, id, due, attempts, args, cause, error FROM tutti_job
+	jobs, err := Collect(ctx, s.Reader(), scanJob, `SELECT kind, id, due, attempts, failed, args, cause, error FROM tutti_job
 		ORDER BY state, due LIMIT $1`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
@@ -305,7 +306,7 @@ func (tx *Tx) ReviveJob(ctx context.Context, kind, id string) (bool, error) {
 	if tx.s.lane == nil {
 		return false, fmt.Errorf("revive job %s %s: no lane is held", kind, id)
 	}
-	n, err := tx.changeJob(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0, lane = $2 WHERE kind = $3 AND id = $4 AND state = 'dead'`,
+	n, err := tx.changeJob(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0, failed = 0, lane = $2 WHERE kind = $3 AND id = $4 AND state = 'dead'`,
 		millis(tx.now), tx.s.lane.Number, kind, id)
 	if err != nil {
 		return false, fmt.Errorf("revive job %s %s: %w", kind, id, err)
@@ -323,7 +324,7 @@ const noHandler = "no handler for jobs of kind "
 // returns how many there were.
 func (tx *Tx) ReviveKinds(ctx context.Context, kinds []string) (revived int64, err error) {
 	for piece := range bulk.Chunks(kinds) {
-		n, err := tx.changeJob(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0, lane = $2
+		n, err := tx.changeJob(ctx, `UPDATE tutti_job SET state = 'waiting', due = $1, attempts = 0, failed = 0, lane = $2
 			WHERE state = 'dead' AND error = $3 || kind AND kind IN (`+bulk.Params(4, len(piece))+`)`,
 			bulk.Args([]any{millis(tx.now), tx.s.lane.Number, noHandler}, piece)...)
 		if err != nil {
@@ -338,7 +339,7 @@ func scanJob(r Rows) (Job, error) {
 	var j Job
 	var due int64
 	var cause string
-	if err := r.Scan(&j.Kind, &j.ID, &due, &j.Attempts, &j.Args, &cause, &j.Error); err != nil {
+	if err := r.Scan(&j.Kind, &j.ID, &due, &j.Attempts, &j.Failed, &j.Args, &cause, &j.Error); err != nil {
 		return j, err
 	}
 	j.Due = fromMillis(due)

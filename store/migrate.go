@@ -54,6 +54,7 @@ var schema = []string{
 	// as an id, and reads all jobs of the kind to delete some.
 	`/* postgres: ALTER TABLE tutti_job DROP CONSTRAINT tutti_job_pkey, ADD PRIMARY KEY (id, kind) */`,
 	`CREATE INDEX tutti_job_dead ON tutti_job (kind) WHERE state = 'dead'`,
+	`ALTER TABLE tutti_job ADD COLUMN failed INTEGER NOT NULL DEFAULT 0`,
 }
 
 const frameworkOwner = "tutti"

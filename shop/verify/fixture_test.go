@@ -307,7 +307,7 @@ func (f *fixture) interrupt() {
 	f.direct("o7", "saga_live", "running")
 	f.reserve("o8", "c1", ls)
 	f.did("order", `UPDATE orders SET status = 'cancelling' WHERE id = 'o8'`, orderv1.CancellationRequested{OrderID: "o8"})
-	f.did("order", `INSERT INTO tutti_job VALUES ('order.deadline', 'o8', 0, 1, 'waiting', 0, '{}', '', '')`)
+	f.did("order", `INSERT INTO tutti_job VALUES ('order.deadline', 'o8', 0, 1, 'waiting', 0, '{}', '', '', 0)`)
 	statement, ev := f.place("o6", "c1", ls)
 	unsent := f.commit("order", statement, ev)
 	if len(unsent.Events) != 1 {

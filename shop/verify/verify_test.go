@@ -165,7 +165,7 @@ var lies = []struct {
 	{"saga is not over", "fulfilment", `DELETE FROM saga_done WHERE id = 'd1'; ` + sagaRow("saga_live", "d1", "stuck"), true, Directed, "d1"},
 	{"saga of no order", "fulfilment", sagaRow("saga_live", "o9", "running"), false, Kept, "o9"},
 
-	{"job is left", "shipping", `INSERT INTO tutti_job VALUES ('shipping.calloff', 'o3', 0, 1, 'dead', 0, '{}', '', '')`, true, Settled, "shop"},
+	{"job is left", "shipping", `INSERT INTO tutti_job VALUES ('shipping.calloff', 'o3', 0, 1, 'dead', 0, '{}', '', '', 0)`, true, Settled, "shop"},
 	{"event not read", "customer", `UPDATE tutti_seen SET seq = seq - 1`, true, Settled, "shop"},
 	{"position is set back", "payment", `UPDATE tutti_position SET next = next - 1 WHERE topic = 'shop.shipment'`, true, Settled, "payment"},
 	{"position is gone", "notification", `DELETE FROM tutti_position`, true, Settled, "notification"},
