@@ -70,6 +70,9 @@ func (c Contract) Validate() error {
 	if c.Topic.Partitions < 0 || c.Topic.Partitions > 10_000 {
 		errs = append(errs, fmt.Errorf("topic %s: %d partitions, want 0 to 10000", c.Topic.Name, c.Topic.Partitions))
 	}
+	if r := c.Topic.Retention; r != 0 && r < time.Millisecond { // Kafka would take it for none at all
+		errs = append(errs, fmt.Errorf("topic %s: retention %v, want 0 (for ever) or at least 1ms", c.Topic.Name, r))
+	}
 	if c.Kind > KindCommand {
 		errs = append(errs, fmt.Errorf("kind %d: want event or command", c.Kind))
 	}

@@ -190,8 +190,8 @@ func TestOutcomes(t *testing.T) {
 }
 
 func TestContractValidateReportsAll(t *testing.T) {
-	err := event.Contract{Type: "a b", Version: 0, Topic: event.Topic{Name: "x/y", Partitions: -1}, Kind: 7}.Validate()
-	for _, want := range []string{"type", "version 0", "topic", "-1 partitions", "kind 7"} {
+	err := event.Contract{Type: "a b", Version: 0, Topic: event.Topic{Name: "x/y", Partitions: -1, Retention: 7 * 24}, Kind: 7}.Validate()
+	for _, want := range []string{"type", "version 0", "topic", "-1 partitions", "retention 168ns", "kind 7"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Validate() = %v, want it to name %q", err, want)
 		}

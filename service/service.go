@@ -143,7 +143,8 @@ func (s *Service) Go(fn func(ctx context.Context) error) {
 // Write runs fn in the loop's next transaction, in a savepoint of its own, and
 // returns after the commit: fn's error if it failed, and nil only if what it wrote
 // is durable. It may run fn more than once, so fn must have no effects beside the
-// transaction. Any number of goroutines may call it.
+// transaction. Any number of goroutines may call it, but no handler of the service's
+// own: those have a transaction, for the end of which it would wait.
 //
 // Where the database or the queue does not answer in time, the error has kind
 // Unavailable, and the outcome is unknown.
