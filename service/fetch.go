@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
@@ -100,5 +101,13 @@ func (s *Service) binding(e event.Envelope) (*event.Binding[*store.Tx], error) {
 			return b, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s has version %d, and service %s handles version %d", event.ErrMalformed, e.Type, e.Version, s.name, versions[0].Contract.Version)
+	has, known := fmt.Sprintf("has version %d", e.Version), make([]int, len(versions))
+	if e.Version == 0 {
+		has = "says no version"
+	}
+	for i, b := range versions {
+		known[i] = b.Contract.Version
+	}
+	slices.Sort(known)
+	return nil, fmt.Errorf("%w: %s %s, and service %s handles %d", event.ErrMalformed, e.Type, has, s.name, known)
 }

@@ -207,6 +207,30 @@ func TestTopicsThatDiffer(t *testing.T) {
 	}
 }
 
+// made2 is version 2 of Made.
+type made2 struct{ Made }
+
+func (made2) Contract() event.Contract {
+	return event.Contract{Type: Made{}.Contract().Type, Version: 2, Topic: madeTopic}
+}
+
+// A version that nobody handles is told beside all those that somebody does.
+func TestUnknownVersion(t *testing.T) {
+	bus := cluster(t)
+	s, _ := start(t, bus, "a", t.TempDir(), service.Config{}, func(s *service.Service) {
+		event.On(s, func(context.Context, *store.Tx, event.Message[Made]) error { return nil })
+		event.On(s, func(context.Context, *store.Tx, event.Message[made2]) error { return nil })
+	})
+	for version, want := range map[int]string{0: "test.made says no version, and service a handles [1 2]", 3: "test.made has version 3, and service a handles [1 2]"} {
+		key := fmt.Sprint(version)
+		produce(t, bus, madeTopic, event.Encode(event.Envelope{ID: key, Source: "/foreign", Type: "test.made", Version: version, Key: key}, []byte(`{}`)))
+		eventually(t, s, want, func() bool {
+			all := parked(t, s, store.Selection{State: store.StateDead, Key: key})
+			return len(all) == 1 && strings.HasSuffix(all[0].Error, want)
+		})
+	}
+}
+
 // TestForeignIDsAreForgotten: ids of foreign messages are remembered for as many records
 // as is asked for, and not for ever.
 func TestForeignIDsAreForgotten(t *testing.T) {
