@@ -3,11 +3,13 @@ package saga_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/saga"
+	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
 	"github.com/tutti-go/tutti/tuttitest"
 )
@@ -149,6 +151,20 @@ func TestIDIsText(t *testing.T) {
 		w.ExpectRows("director", `SELECT COUNT(*) FROM saga_live`, "0")
 		w.ExpectRows("director", `SELECT COUNT(*) FROM tutti_parked WHERE state = 'dead' AND error LIKE '%which not every database stores'`, "2")
 	}, saga.Define("text", 1, starts(), work[a]()))
+}
+
+// With a negative Early, what comes before its saga would be removed at once.
+func TestNegativeConfig(t *testing.T) {
+	for _, cfg := range []saga.Config{{Retention: -1}, {Early: -time.Hour}, {Cache: -1}} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, "want nothing below 0") {
+					t.Errorf("Register with %+v has panicked with %q, want it to be refused", cfg, got)
+				}
+			}()
+			saga.Register(service.New("director", cluster(t), service.Config{}), cfg)
+		}()
+	}
 }
 
 // Why a saga fails may quote what others wrote: it is text that a database takes.

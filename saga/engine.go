@@ -57,11 +57,14 @@ type bodies []any
 // Register makes a service direct sagas. Definitions of one name and several versions
 // may be registered: new instances run the highest, others finish as they began, or are
 // made instances of a newer one that knows them: see [From]. It is called once for a
-// service, and panics where definitions contradict each other.
+// service, and panics where definitions contradict each other, or settings are negative.
 //
 // The service then handles the messages that start, answer and cancel the sagas, and
 // can have no handlers of its own for them.
 func Register(s *service.Service, cfg Config, sagas ...Saga) *Engine {
+	if cfg.Retention < 0 || cfg.Early < 0 || cfg.Cache < 0 {
+		panic(fmt.Sprintf("service %s: saga.Config is %+v, want nothing below 0", s.Name(), cfg))
+	}
 	cfg.Early, cfg.Cache = cmp.Or(cfg.Early, 24*time.Hour), cmp.Or(cfg.Cache, 8192)
 	e := &Engine{
 		s: s, cfg: cfg, plans: map[string]map[int]*plan{}, current: map[string]*plan{}, routes: map[contractID]*route{},
