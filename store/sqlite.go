@@ -27,6 +27,8 @@ type sqlite struct {
 	mu    sync.Mutex
 	reads map[string]*sql.Stmt // prepared on the readers
 
+	results []*sql.Rows // of this transaction, to be closed with it
+
 	open     bool  // a transaction was begun
 	ended    bool  // and SQLite has rolled it back by itself
 	failed   error // why nothing more may be done in it
@@ -102,6 +104,7 @@ func (s *sqlite) begin(context.Context) error {
 }
 
 func (s *sqlite) commit(context.Context) error {
+	s.done()
 	err := s.run("COMMIT")
 	if err == nil {
 		s.open = false
@@ -115,12 +118,23 @@ func (s *sqlite) commit(context.Context) error {
 }
 
 func (s *sqlite) rollback(context.Context) error {
+	s.done()
 	there := s.open && !s.ended
 	s.open, s.failed = false, nil
 	if !there {
 		return nil
 	}
 	return s.run("ROLLBACK")
+}
+
+// done closes the results that handlers have left open: who closes the connection would
+// wait for them for ever.
+func (s *sqlite) done() {
+	for _, r := range s.results {
+		_ = r.Close() // a result that nobody reads has nothing to lose
+	}
+	clear(s.results)
+	s.results = s.results[:0]
 }
 
 func (s *sqlite) savepoint(context.Context) error {
@@ -230,6 +244,7 @@ func (s *sqlite) query(_ context.Context, query string, args []any) (Rows, error
 	if err != nil {
 		return nil, s.judge(err) // a nil *sql.Rows must not become a Rows
 	}
+	s.results = append(s.results, rows)
 	return judged{rows, s}, nil
 }
 
