@@ -137,6 +137,10 @@ func (b *batch) run(in *inputs) error {
 		if err := b.request(r); err != nil {
 			return err
 		}
+		if r.err != nil && i > 0 && !b.each && b.together.Err() != nil { // those before it took the time
+			b.rest.requests = in.requests[i:]
+			break
+		}
 	}
 	if err := b.deliver(in.deliveries); err != nil {
 		return err

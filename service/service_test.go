@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -127,6 +128,43 @@ func TestWriteFailsAlone(t *testing.T) {
 	}
 	if got := len(rows(t, m)); failed != 20 || got != 80 {
 		t.Errorf("%d failed and %d are stored, want 20 and 80", failed, got)
+	}
+}
+
+// TestSlowWriteFailsAlone: a write that takes all the time of its transaction fails, and
+// those behind it do not.
+func TestSlowWriteFailsAlone(t *testing.T) {
+	t.Parallel()
+	const others = 5
+	m, _ := start(t, cluster(t), "maker", t.TempDir(), service.Config{HandlerTimeout: 200 * time.Millisecond}, maker)
+	release := hold(t, m)
+	slow, errs := make(chan error, 1), make(chan error, others)
+	go func() {
+		slow <- m.Write(t.Context(), func(ctx context.Context, _ *store.Tx) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	}()
+	time.Sleep(50 * time.Millisecond) // it is the first in the queue
+	for i := range others {
+		go func() {
+			errs <- m.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+				return tx.Exec(ctx, `INSERT INTO done (id, n) VALUES ($1, $2)`, fmt.Sprint(i), i)
+			})
+		}()
+	}
+	time.Sleep(50 * time.Millisecond)
+	release()
+	if err := <-slow; !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Write() of what takes too long = %v, want that its time is up", err)
+	}
+	for range others {
+		if err := <-errs; err != nil {
+			t.Errorf("Write() behind one that takes too long = %v, want nil", err)
+		}
+	}
+	if got := len(rows(t, m)); got != others {
+		t.Errorf("%d are stored, want %d", got, others)
 	}
 }
 
