@@ -101,13 +101,20 @@ func (s *Service) binding(e event.Envelope) (*event.Binding[*store.Tx], error) {
 			return b, nil
 		}
 	}
-	has, known := fmt.Sprintf("has version %d", e.Version), make([]int, len(versions))
-	if e.Version == 0 {
-		has = "says no version"
-	}
+	known := make([]int, len(versions))
 	for i, b := range versions {
 		known[i] = b.Contract.Version
 	}
 	slices.Sort(known)
-	return nil, fmt.Errorf("%w: %s %s, and service %s handles %d", event.ErrMalformed, e.Type, has, s.name, known)
+	return nil, fmt.Errorf("%w %d", s.unversed(e.Type, e.Version), known)
+}
+
+// unversed begins the error of a record whose version the service does not handle: it is
+// tried again when an instance starts that does.
+func (s *Service) unversed(typ string, version int) error {
+	has := fmt.Sprintf("has version %d", version)
+	if version == 0 {
+		has = "says no version"
+	}
+	return fmt.Errorf("%w: %s %s, and service %s handles", event.ErrMalformed, typ, has, s.name)
 }

@@ -126,7 +126,7 @@ func (r *running) revive(ctx context.Context) error {
 	}
 	var errs []string
 	for _, b := range r.s.bindings {
-		errs = append(errs, r.s.unhandled(b.Contract.Type).Error())
+		errs = append(errs, r.s.unhandled(b.Contract.Type).Error(), r.s.unversed(b.Contract.Type, b.Contract.Version).Error())
 	}
 	records, err := r.db.RedriveAll(ctx, errs)
 	if jobs > 0 || records > 0 {

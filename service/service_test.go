@@ -269,6 +269,28 @@ func TestUnknownVersion(t *testing.T) {
 	}
 }
 
+// What comes in a version that nobody here handles yet, as while services are deployed one
+// by one, is handled once somebody does, and what waits behind it.
+func TestNewerVersionIsHandledLater(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("reader", reader)
+		w.Publish(made2{Made{"k", 1}}, Made{"k", 2}, Made{"other", 3})
+		handled(w, "3")
+		w.Crash("reader")
+		w.Restart("reader")
+		handled(w, "3")
+		w.Stop("reader")
+		w.Start("reader", func(s *service.Service) {
+			reader(s)
+			event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[made2]) error {
+				return tx.Exec(ctx, `INSERT INTO got (n) VALUES ($1)`, 10*m.Body.N)
+			})
+		})
+		handled(w, "3", "10", "2")
+		w.ExpectRows("reader", `SELECT pos FROM tutti_parked`)
+	})
+}
+
 // TestForeignIDsAreForgotten: ids of foreign messages are remembered for as many records
 // as is asked for, and not for ever.
 func TestForeignIDsAreForgotten(t *testing.T) {

@@ -298,12 +298,16 @@ func (tx *Tx) Redrive(ctx context.Context, p event.Partition, offset int64) erro
 		WHERE topic = $1 AND part = $2 AND pos = $3 AND state = 'dead'`, p, offset, millis(tx.now))
 }
 
-// RedriveAll redrives the dead letters that died of one of these errors, a few in each
-// transaction, and returns how many there were.
+// RedriveAll redrives the dead letters that died of an error that begins as one of these
+// does, a few in each transaction, and returns how many there were.
 func (s *Store) RedriveAll(ctx context.Context, errs []string) (redriven int, err error) {
 	for piece := range bulk.Chunks(errs) {
+		begins := make([]string, len(piece))
+		for i := range piece {
+			begins[i] = fmt.Sprintf("SUBSTR(error, 1, LENGTH($%[1]d)) = $%[1]d", i+1)
+		}
 		dead, err := Collect(ctx, s.Reader(), func(r Rows) (p Parked, err error) { return p, r.Scan(&p.Topic, &p.Number, &p.Offset) },
-			`SELECT topic, part, pos FROM tutti_parked WHERE state = 'dead' AND error IN (`+bulk.Params(1, len(piece))+`)`, bulk.Args(nil, piece)...)
+			`SELECT topic, part, pos FROM tutti_parked WHERE state = 'dead' AND (`+strings.Join(begins, " OR ")+`)`, bulk.Args(nil, piece)...)
 		if err != nil {
 			return redriven, fmt.Errorf("look for dead letters to redrive: %w", err)
 		}
