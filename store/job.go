@@ -48,6 +48,9 @@ func (tx *Tx) AddJob(ctx context.Context, j Job) error {
 	if j.ID == "" || len(j.ID) > event.MaxKey {
 		return event.Reject(fmt.Errorf("add job %s: id is %d bytes long, want 1 to %d", j.Kind, len(j.ID), event.MaxKey))
 	}
+	if err := storable([]any{j.Kind, j.ID}); err != nil { // operators name it as text
+		return fmt.Errorf("add job %s %q: %w", j.Kind, j.ID, err)
+	}
 	j.Cause = tx.cause
 	if j.Due.IsZero() {
 		j.Due = tx.now
@@ -55,11 +58,6 @@ func (tx *Tx) AddJob(ctx context.Context, j Job) error {
 	state := jobWaiting
 	if j.Running = !j.Due.After(tx.now) && tx.s.cfg.Claim != nil && tx.s.cfg.Claim(j.Kind); j.Running {
 		state = jobRunning
-	}
-	if tx.s.db.dialect().bulk { // what it does not store is to be rejected here
-		if err := storable([]any{j.Kind, j.ID}); err != nil {
-			return fmt.Errorf("add job %s %q: %w", j.Kind, j.ID, err)
-		}
 	}
 	tx.jobs = append(tx.jobs, &jobChange{Job: j, state: state})
 	return nil

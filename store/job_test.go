@@ -3,9 +3,11 @@ package store_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/store"
 )
 
@@ -54,6 +56,26 @@ func TestJobsAndTheirSuccessors(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestNamesOfJobs: the id of a job is text, whatever the database.
+func TestNamesOfJobs(t *testing.T) {
+	for name, dsn := range databases {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, dsn(t), config())
+			if _, _, err := s.TakeLane(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			update(t, s, func(tx *store.Tx) error {
+				for _, id := range []string{"", "a\xffb", "a\x00b", strings.Repeat("x", event.MaxKey+1)} {
+					if err := tx.AddJob(t.Context(), store.Job{Kind: "k", ID: id}); !event.Rejected(err) {
+						t.Errorf("AddJob() with the id %q = %v, want it rejected", id, err)
+					}
+				}
+				return tx.AddJob(t.Context(), store.Job{Kind: "k", ID: "ä/b c"})
+			})
+		})
+	}
 }
 
 // TestExpectJobs finishes several jobs at once, or none of them if one is not as it was
