@@ -71,6 +71,9 @@ func (s *shop) assemble(ctx context.Context) (err error) {
 		register(svc)
 		s.services = append(s.services, svc)
 	}
+	if err := service.CheckContracts(s.services...); err != nil {
+		return err
+	}
 	s.routes = newRoutes(s.services, s.cfg.peers, s.log)
 	return nil
 }
