@@ -34,7 +34,8 @@ type Membership struct {
 type Consumer struct {
 	m      Membership
 	client *kgo.Client
-	end    context.CancelFunc  // of what the client waits for
+	end    context.CancelFunc // of what the client waits for
+	leave  func(ctx context.Context) error
 	ids    map[string][16]byte // of topics
 	log    *slog.Logger
 	said   map[event.Partition]time.Time // that it cannot be read
@@ -113,7 +114,9 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 		end()
 		return nil, fmt.Errorf("join group %s: %w", m.Group, err)
 	}
-	return b.consumer(m, client, end), nil
+	c := b.consumer(m, client, end)
+	c.leave = func(ctx context.Context) error { return b.Expel(ctx, m.Group, m.Instance) }
+	return c, nil
 }
 
 func (b *Bus) consumer(m Membership, client *kgo.Client, end context.CancelFunc) *Consumer {
@@ -297,11 +300,11 @@ func (c *Consumer) Close(ctx context.Context) {
 		c.client.Close()
 		return
 	}
-	admin := kadm.NewClient(c.client)
+	// A client that still runs would join again as soon as it is told that it has left.
+	c.Kill()
 	// Static members stay in the group until they are removed or time out. If
 	// this fails, they time out.
-	_, _ = admin.LeaveGroup(ctx, kadm.LeaveGroup(c.m.Group).InstanceIDs(c.m.Instance))
-	c.Kill()
+	_ = c.leave(ctx)
 }
 
 // Expel removes a member from a group by its name, as it would leave by itself. One that

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tutti-go/tutti/event"
@@ -57,5 +58,46 @@ func TestLeavesWhileItJoins(t *testing.T) {
 	late.Close(ctx)
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("Close() took %v", took)
+	}
+}
+
+// A coordinator answers a member that waits to join and leaves that it knows no such
+// member. That is no reason to join again: the group would wait for it until its session
+// ends, and nobody read its partitions.
+func TestDoesNotJoinAgainWhileItLeaves(t *testing.T) {
+	t.Parallel()
+	broker, bus := embedded(t)
+	if err := bus.EnsureTopics(t.Context(), []event.Topic{{Name: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	joins, left := make(chan struct{}, 8), make(chan struct{})
+	broker.cluster.ControlKey(int16(kmsg.JoinGroup), func(join kmsg.Request) (kmsg.Response, error, bool) {
+		broker.cluster.KeepControl()
+		joins <- struct{}{}
+		broker.cluster.SleepControl(func() { <-left })
+		resp := join.ResponseKind().(*kmsg.JoinGroupResponse)
+		resp.ErrorCode = kerr.UnknownMemberID.Code
+		return resp, nil, true
+	})
+	broker.cluster.ControlKey(int16(kmsg.LeaveGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		close(left)
+		broker.cluster.SleepControl(func() { time.Sleep(300 * time.Millisecond) })
+		return nil, nil, false
+	})
+	c, err := bus.Join(Membership{Group: "g", Instance: "i", Topics: []string{"a"}, Lost: func([]event.Partition) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-joins
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	c.Close(ctx)
+	select {
+	case <-left:
+	default:
+		t.Error("it has not left")
+	}
+	if len(joins) > 0 {
+		t.Error("it has joined again")
 	}
 }
