@@ -123,7 +123,8 @@ func Schema(dsn, name string) string {
 	q.Set("search_path", name)
 	base, _, _ := strings.Cut(dsn, "#")
 	base, _, _ = strings.Cut(base, "?")
-	return base + "?" + q.Encode() // what net/url writes of a URL without host and path has no //
+	// PostgreSQL takes a plus for one. What net/url writes of a URL without host and path has no //.
+	return base + "?" + strings.ReplaceAll(q.Encode(), "+", "%20")
 }
 
 func schemaOf(owner string) string { return strings.ReplaceAll(owner, "-", "_") }

@@ -648,3 +648,16 @@ func TestCommitThatComesLate(t *testing.T) {
 		t.Errorf("%d rows, %v, want 2: what was told to have failed was not done", n, err)
 	}
 }
+
+// TestSchema: the URL of one of several services says all that the one of all said.
+func TestSchema(t *testing.T) {
+	c, err := pgx.ParseConfig(store.Schema("postgres://u@127.0.0.1/d?options=-c%20geqo%3Doff&search_path=two%20words", "a-b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"options": "-c geqo=off", "search_path": "two words_a_b"} {
+		if got := c.RuntimeParams[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
