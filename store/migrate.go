@@ -215,11 +215,7 @@ func (tx *Tx) migrate(ctx context.Context, owner string, steps []migration) erro
 		default:
 			continue
 		}
-		if patient := tx.s.db.dialect().patient; patient != "" {
-			if err := tx.Exec(ctx, patient); err != nil {
-				return err
-			}
-		}
+		tx.s.db.patient()
 		for _, statement := range splitSQL(tx.s.db.dialect().conditional(m.text)) {
 			if err := tx.Exec(ctx, statement); err != nil {
 				return fmt.Errorf("migration %s: %w", m.name, err)

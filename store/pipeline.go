@@ -77,9 +77,24 @@ func (p *postgres) begin(ctx context.Context) error {
 	}
 	p.reset()
 	p.begun, p.failed, p.doubt, p.books, p.older = false, nil, false, -1, false
+	p.hurried = p.most > 0
 	p.control(beginWrite)
 	p.replan()
 	return nil
+}
+
+// patient lets the statements of this transaction take their time, as those of migrations.
+func (p *postgres) patient() {
+	p.control("SET LOCAL statement_timeout = 0")
+	p.hurried = false
+}
+
+// roundTrip bounds one round trip: the server ends statements before, if it does not hang.
+func (p *postgres) roundTrip() (context.Context, context.CancelFunc) {
+	if !p.hurried {
+		return context.WithCancel(context.Background())
+	}
+	return context.WithTimeout(context.Background(), p.most*3/2)
 }
 
 func (p *pipeline) reset() {
@@ -129,7 +144,7 @@ func (p *postgres) prepared(query string) (*pgconn.StatementDescription, error) 
 	if _, err := p.flush(); err != nil {
 		return nil, late(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), roundTrip)
+	ctx, cancel := p.roundTrip()
 	defer cancel()
 	if len(p.stmts) >= maxStatements {
 		if err := p.conn.PgConn().Exec(ctx, "DEALLOCATE ALL").Close(); err != nil {
@@ -159,7 +174,7 @@ func (p *postgres) flush() (last *pgconn.Result, err error) {
 		return nil, nil
 	}
 	p.begun = true
-	ctx, cancel := context.WithTimeout(context.Background(), roundTrip)
+	ctx, cancel := p.roundTrip()
 	defer cancel()
 	results := p.conn.PgConn().ExecBatch(ctx, &p.batch)
 	n := 0

@@ -27,14 +27,14 @@ type postgres struct {
 	grips  map[int64]bool // lanes tied to the writing connection
 	pipeline
 
+	most    time.Duration // that the server lets a statement take; 0: any
+	hurried bool          // this transaction keeps to that
+
 	planned time.Time     // when plans are to be made anew
 	plans   time.Duration // how long they last
 }
 
-const (
-	roundTrip      = 45 * time.Second // at most; the server ends statements before
-	connectTimeout = 5 * time.Second
-)
+const connectTimeout = 5 * time.Second
 
 // settings are what a session is set to, unless the URL says otherwise.
 var settings = map[string]string{
@@ -176,6 +176,9 @@ func (p *postgres) openReaders(ctx context.Context, dsn string, most int) error 
 const fastCompression = `SELECT set_config(name, 'lz4', false) FROM pg_settings
 	WHERE name = 'default_toast_compression' AND source = 'default' AND 'lz4' = ANY (enumvals)`
 
+// mostText is how long a statement may take, in nanoseconds.
+const mostText = `SELECT setting::BIGINT * 1000000 FROM pg_settings WHERE name = 'statement_timeout'`
+
 // connect makes the writing connection, if there is none that works.
 func (p *postgres) connect(ctx context.Context) error {
 	if p.conn != nil && !p.conn.IsClosed() {
@@ -187,6 +190,9 @@ func (p *postgres) connect(ctx context.Context) error {
 	}
 	lenient(conn.TypeMap())
 	_, err = conn.Exec(ctx, fastCompression, pgx.QueryExecModeExec)
+	if err == nil {
+		err = conn.QueryRow(ctx, mostText, pgx.QueryExecModeExec).Scan(&p.most)
+	}
 	for lane := range p.grips { // if another has it by now, the next commit says so
 		free := false
 		if err == nil {
@@ -244,7 +250,7 @@ func (p *postgres) loose(ctx context.Context, lane int64) error {
 
 func (*postgres) dialect() dialect {
 	return dialect{
-		name: "postgres", blob: "BYTEA", id: "BIGINT", shared: true, bulk: true, patient: "SET LOCAL statement_timeout = 0", clock: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT",
+		name: "postgres", blob: "BYTEA", id: "BIGINT", shared: true, bulk: true, clock: "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT",
 		tables: `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1`,
 	}
 }

@@ -175,6 +175,7 @@ func (*sqlite) loose(context.Context, int64) error        { return nil }
 
 func (s *sqlite) failure() error { return s.failed }
 func (*sqlite) booking()         {}
+func (*sqlite) patient()         {}
 func (*sqlite) inDoubt() bool    { return false }
 
 func (s *sqlite) queue(ctx context.Context, query string, args []any) error {

@@ -271,6 +271,7 @@ type backend interface {
 	// the transaction of no use.
 	failure() error
 	booking()      // what follows is bookkeeping
+	patient()      // what follows may take its time
 	inDoubt() bool // after a commit that failed: it may have succeeded
 
 	read(ctx context.Context, query string, args []any) (Rows, error)
@@ -292,8 +293,6 @@ type dialect struct {
 	bulk   bool   // it takes arrays
 	clock  string // the time in milliseconds that all instances share; empty: their own
 	tables string // counts the tables of a name
-
-	patient string // lets the statements of this transaction take their time
 }
 
 func millis(t time.Time) int64      { return t.UnixMilli() }
