@@ -2,6 +2,8 @@ package service_test
 
 import (
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,4 +35,26 @@ func TestConflictsShrinkTheBatch(t *testing.T) {
 			t.Errorf("handled %v, want %v", got, want)
 		}
 	})
+}
+
+// A transaction that gets in the way of another's for longer than a handler may take, as
+// where somebody has locked a table: the service is not ready, says why, and goes on by
+// itself.
+func TestConflictThatDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	bus, log := cluster(t), &logged{}
+	var locked atomic.Bool
+	s, _ := start(t, bus, "locked", t.TempDir(), service.Config{HandlerTimeout: 300 * time.Millisecond, Logger: log.logger()}, func(s *service.Service) {
+		picky(func(Made) error { return nil })(s)
+		service.Conflicts(s, func(int64) bool { return locked.Load() })
+	})
+	locked.Store(true)
+	produce(t, bus, madeTopic, made("a", 0))
+	eventually(t, s, "it is not ready and says why", func() bool {
+		st := s.Status()
+		return !st.Ready && len(st.Problems) > 0 && strings.Contains(st.Problems[0], store.ErrConflict.Error()) &&
+			log.has("the database does not take a transaction", store.ErrConflict.Error())
+	})
+	locked.Store(false)
+	eventually(t, s, "all is done and it is ready", func() bool { return rows(t, s)["a0"] == 1 && s.Status().Ready })
 }

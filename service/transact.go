@@ -15,7 +15,7 @@ import (
 // succeeded or cannot. Where a handler fails, all is handled one by one.
 func (l *loop) transact(ctx context.Context, in *inputs) error {
 	defer l.busy.Store(0)
-	each, late, blamed := in.each, false, map[any]error{}
+	each, late, blamed, begun := in.each, false, map[any]error{}, time.Now()
 	for attempt, conflicts := 0, 0; ; {
 		known := len(blamed)
 		err := l.attempt(ctx, in, each, blamed)
@@ -28,6 +28,9 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 		case errors.Is(err, store.ErrConflict): // nobody's fault: everyone goes on waiting
 			if conflicts++; conflicts%100 == 0 {
 				l.s.log.Warn("transactions of several instances get in each other's way", "attempt", conflicts, "error", err)
+			}
+			if time.Since(begun) > l.s.cfg.HandlerTimeout && l.ail(begun, err) { // as where somebody has locked a table
+				l.s.log.Error("the database does not take a transaction; trying again", "for", time.Since(begun).Truncate(time.Second).String(), "error", err)
 			}
 			if conflicts%halveAfter == 0 { // the shorter, the sooner it finds a gap between theirs
 				in.halve()
@@ -52,7 +55,7 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 			}
 			continue
 		}
-		l.ail(err)
+		l.ail(begun, err)
 		l.s.log.Error("the database does not take a transaction; trying again", "attempt", attempt+1, "error", err)
 		in.answer(problem.Unavailable(time.Second, "the database of %s does not answer; the outcome is unknown", l.s.name))
 		in.requests = nil

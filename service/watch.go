@@ -13,13 +13,15 @@ type illness struct {
 	since time.Time
 }
 
-// ail notes that the database did not take a transaction; a commit ends it.
-func (l *loop) ail(err error) {
-	since := time.Now()
-	if before := l.ill.Load(); before != nil {
+// ail notes that the database has not taken a transaction since some time, and reports
+// whether that is new; a commit ends it.
+func (l *loop) ail(since time.Time, err error) (fresh bool) {
+	before := l.ill.Load()
+	if before != nil {
 		since = before.since
 	}
 	l.ill.Store(&illness{err, since})
+	return before == nil
 }
 
 // hangs returns how long the current transaction has been running, if that is longer
