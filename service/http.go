@@ -2,14 +2,18 @@ package service
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"time"
 
 	"github.com/tutti-go/tutti/problem"
+	"github.com/tutti-go/tutti/store"
 )
 
 // HandlerFunc serves a request. An error it returns becomes a problem document by
-// its kind (RFC 9457); errors of no kind are logged and hidden from the client. One that
-// comes once the answer has begun cuts the answer off, so that nobody takes it for whole.
+// its kind (RFC 9457); errors of no kind are logged and hidden from the client, and that of
+// a database that does not work is 503. One that comes once the answer has begun cuts the
+// answer off, so that nobody takes it for whole.
 type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 
 // Handle serves a pattern of net/http's ServeMux, as in "GET /orders/{id}".
@@ -24,6 +28,9 @@ func (s *Service) Handle(pattern string, h HandlerFunc) {
 		}
 		if (a.begun || problem.KindOf(err) == problem.Internal) && r.Context().Err() == nil {
 			s.log.Error("serve request", "method", r.Method, "path", r.URL.Path, "error", err)
+			if errors.Is(err, store.ErrUnavailable) { // no fault of the service
+				err = problem.Unavailable(time.Second, "the database of %s does not answer", s.name)
+			}
 		}
 		if a.begun {
 			panic(http.ErrAbortHandler)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -285,17 +287,26 @@ func (p *postgres) read(ctx context.Context, query string, args []any) (Rows, er
 		return nil, err
 	}
 	rows, err := p.pool.Query(ctx, query, args...)
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, unread(err)
 	}
 	return pooled{rows}, nil
 }
 
+// unread says of the error of a read whether the database does not work.
+func unread(err error) error {
+	_, unreached := errors.AsType[*pgconn.ConnectError](err)
+	e, said := errors.AsType[*pgconn.PgError](err)
+	if unreached || said && broken(e) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
 // pooled is a result that is read as it comes.
 type pooled struct{ pgx.Rows }
+
+func (r pooled) Err() error { return unread(r.Rows.Err()) }
 
 func (r pooled) Close() error {
 	r.Rows.Close()
@@ -337,9 +348,15 @@ func (p *postgres) classify(err error, text string) error {
 	case e.Code == "26000", e.Code == "0A000" && strings.Contains(e.Message, "cached plan"): // tables have changed beside us: prepare anew
 		_ = p.conn.Close(context.Background())
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	case strings.HasPrefix(e.Code, "08"), strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "57P"), strings.HasPrefix(e.Code, "58"),
-		e.Code == "25P03", e.Severity == "FATAL", e.Severity == "PANIC":
+	case broken(e):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return fmt.Errorf("%w in: %s", err, clip(strings.Join(strings.Fields(text), " ")))
+}
+
+// broken reports whether an error is about the server or the connection, and not about
+// the statement.
+func broken(e *pgconn.PgError) bool {
+	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "53") || strings.HasPrefix(e.Code, "57P") || strings.HasPrefix(e.Code, "58") ||
+		e.Code == "25P03" || e.Severity == "FATAL" || e.Severity == "PANIC"
 }

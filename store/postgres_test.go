@@ -649,15 +649,11 @@ func TestCommitThatComesLate(t *testing.T) {
 	}
 }
 
-// TestSchema: the URL of one of several services says all that the one of all said.
-func TestSchema(t *testing.T) {
-	c, err := pgx.ParseConfig(store.Schema("postgres://u@127.0.0.1/d?options=-c%20geqo%3Doff&search_path=two%20words", "a-b"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{"options": "-c geqo=off", "search_path": "two words_a_b"} {
-		if got := c.RuntimeParams[name]; got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
-		}
+// TestReaderLosesItsConnection: the database does not work then; nothing is wrong with the query.
+func TestReaderLosesItsConnection(t *testing.T) {
+	s := open(t, tuttitest.Postgres(t), config())
+	err := s.Reader().QueryRow(t.Context(), `SELECT pg_terminate_backend(pg_backend_pid())`).Scan(new(bool))
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a read whose connection is ended fails with %v, want %v", err, store.ErrUnavailable)
 	}
 }

@@ -798,11 +798,12 @@ func TestOpenErrors(t *testing.T) {
 // Schema names the schema, and leaves the rest of a URL as it is.
 func TestSchema(t *testing.T) {
 	for dsn, want := range map[string]string{
-		"postgres://me:a%2Fb@h:5/shop":               "postgres://me:a%2Fb@h:5/shop?search_path=my_service",
-		"postgresql://h/shop?sslmode=require#x":      "postgresql://h/shop?search_path=my_service&sslmode=require",
-		"postgres://h/shop?search_path=blue":         "postgres://h/shop?search_path=blue_my_service",
-		"postgres:///shop?host=/run/postgresql":      "postgres:///shop?host=%2Frun%2Fpostgresql&search_path=my_service",
-		"postgres://?host=/run/postgresql&user=shop": "postgres://?host=%2Frun%2Fpostgresql&search_path=my_service&user=shop",
+		"postgres://me:a%2Fb@h:5/shop":                                      "postgres://me:a%2Fb@h:5/shop?search_path=my_service",
+		"postgresql://h/shop?sslmode=require#x":                             "postgresql://h/shop?search_path=my_service&sslmode=require",
+		"postgres://h/shop?search_path=blue":                                "postgres://h/shop?search_path=blue_my_service",
+		"postgres:///shop?host=/run/postgresql":                             "postgres:///shop?host=%2Frun%2Fpostgresql&search_path=my_service",
+		"postgres://?host=/run/postgresql&user=shop":                        "postgres://?host=%2Frun%2Fpostgresql&search_path=my_service&user=shop",
+		"postgres://h/shop?options=-c%20geqo%3Doff&search_path=two%20words": "postgres://h/shop?options=-c%20geqo%3Doff&search_path=two%20words_my_service",
 		"sqlite:a.db": "sqlite:a.db",
 		"a.db":        "a.db",
 	} {
