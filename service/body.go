@@ -21,7 +21,7 @@ const MaxBody = 1 << 20
 // wrong type or too many bytes are errors of the caller, told in terms of the
 // document: "lines[1].quantity is a string, want a whole number".
 func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(bare(w), r.Body, MaxBody))
 	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {

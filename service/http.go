@@ -1,8 +1,10 @@
 package service
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -62,6 +64,22 @@ func (a *answer) Write(b []byte) (int, error) {
 func (a *answer) Flush() {
 	a.begun = true
 	_ = http.NewResponseController(a.ResponseWriter).Flush() // whoever can flush does
+}
+
+// Hijack implements [http.Hijacker].
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	a.begun = true
+	return http.NewResponseController(a.ResponseWriter).Hijack()
+}
+
+// bare is the writer of net/http's own server: that is the only one to which
+// [http.MaxBytesReader] can say that a body is too large. The connection then ends once
+// the caller has read the answer, and not while it still sends.
+func bare(w http.ResponseWriter) http.ResponseWriter {
+	if a, ok := w.(*answer); ok {
+		return a.ResponseWriter
+	}
+	return w
 }
 
 // Handler serves the service's routes.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/tutti-go/tutti/service"
@@ -55,5 +56,48 @@ func TestAnswerFailsOnTheWay(t *testing.T) {
 	}
 	if status, body, err := get("/hints"); err != nil || status != http.StatusInternalServerError {
 		t.Errorf("GET /hints = %d %q, error %v, want 500", status, body, err)
+	}
+}
+
+// Whoever sends too much reads the refusal: the server is told that it is to end the
+// connection after that, and not while they still send.
+func TestTooLargeABodyEndsTheConnection(t *testing.T) {
+	s := service.New("web", cluster(t), service.Config{Logger: slog.New(slog.DiscardHandler)})
+	s.Handle("POST /notes", func(w http.ResponseWriter, r *http.Request) error {
+		var note string
+		return service.ReadJSON(w, r, &note)
+	})
+	server := httptest.NewServer(s.Handler())
+	defer server.Close()
+	resp, err := http.Post(server.URL+"/notes", "application/json", strings.NewReader(strings.Repeat("x", service.MaxBody+1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestEntityTooLarge || !resp.Close {
+		t.Errorf("the answer is %s, and the connection ends: %v, want 413 and that it does", resp.Status, resp.Close)
+	}
+}
+
+// A handler may take the connection over, as those of web sockets do.
+func TestHijack(t *testing.T) {
+	s := service.New("web", cluster(t), service.Config{Logger: slog.New(slog.DiscardHandler)})
+	s.Handle("GET /raw", func(w http.ResponseWriter, _ *http.Request) error {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(conn, "HTTP/1.0 200 OK\r\n\r\nraw")
+		return errors.Join(err, conn.Close())
+	})
+	server := httptest.NewServer(s.Handler())
+	defer server.Close()
+	resp, err := http.Get(server.URL + "/raw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "raw" {
+		t.Errorf("the answer is %q, %v, want what the handler wrote", text, err)
 	}
 }
