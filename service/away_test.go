@@ -9,12 +9,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -51,8 +48,10 @@ func TestDatabaseAwayAtStart(t *testing.T) {
 	}
 }
 
-// TestDatabaseStartsLater: once it is there, the service starts.
-func TestDatabaseStartsLater(t *testing.T) {
+// behind is the URL of a database at an address where nobody listens yet, and where its
+// server does.
+func behind(t *testing.T) (u *url.URL, server string) {
+	t.Helper()
 	if os.Getenv("TUTTI_POSTGRES") == "" {
 		t.Skip("TUTTI_POSTGRES names no PostgreSQL: see scripts/postgres")
 	}
@@ -60,8 +59,13 @@ func TestDatabaseStartsLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := u.Host
-	u.Host = freeAddress(t)
+	server, u.Host = u.Host, freeAddress(t)
+	return u, server
+}
+
+// TestDatabaseStartsLater: once it is there, the service starts.
+func TestDatabaseStartsLater(t *testing.T) {
+	u, server := behind(t)
 	s, stop := away(t, u.String())
 	listener, err := net.Listen("tcp", u.Host)
 	if err != nil {
@@ -87,15 +91,7 @@ func TestDatabaseStartsLater(t *testing.T) {
 // TestDatabaseGoesAwayBeforeKafkaComes: a service that has found its database, and waits
 // for a broker, waits for both where the database has gone away meanwhile.
 func TestDatabaseGoesAwayBeforeKafkaComes(t *testing.T) {
-	if os.Getenv("TUTTI_POSTGRES") == "" {
-		t.Skip("TUTTI_POSTGRES names no PostgreSQL: see scripts/postgres")
-	}
-	u, err := url.Parse(tuttitest.Postgres(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := u.Host
-	u.Host = freeAddress(t)
+	u, server := behind(t)
 	open := func() net.Listener {
 		l, err := net.Listen("tcp", u.Host)
 		if err != nil {
@@ -105,32 +101,7 @@ func TestDatabaseGoesAwayBeforeKafkaComes(t *testing.T) {
 		return l
 	}
 	gate := open()
-	_, port, err := net.SplitHostPort(freeAddress(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	embed := func() *kafka.Broker {
-		n, err := strconv.Atoi(port)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := kafka.Embed(kafka.BrokerConfig{Dir: dir, Port: n, Unsynced: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	broker := embed()
-	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs(), Timeout: 500 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bus.Close)
-	if err := broker.Close(); err != nil {
-		t.Fatal(err)
-	}
-
+	bus, embed := brokerGone(t)
 	var log logged
 	s := service.New("both", bus, service.Config{Database: u.String(), Logger: log.logger()})
 	echo(s)
@@ -147,7 +118,7 @@ func TestDatabaseGoesAwayBeforeKafkaComes(t *testing.T) {
 	if err := killer.Reader().QueryRow(t.Context(), `SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'both'`).Scan(new(int)); err != nil {
 		t.Fatal(err)
 	}
-	broker = embed()
+	broker := embed()
 	defer broker.Close()
 	eventually(t, s, "it waits for the database", func() bool {
 		select {

@@ -20,13 +20,11 @@ import (
 	"github.com/tutti-go/tutti/tuttitest"
 )
 
-// TestBrokerDown: a service that finds no broker when it starts says so, answers 503
-// and starts when there is one; one that loses its broker goes on taking writes.
-func TestBrokerDown(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	port := 0
-	embed := func() *kafka.Broker {
+// brokerGone is a connection to a broker that is gone, and what starts that one again.
+func brokerGone(t *testing.T) (bus *kafka.Bus, embed func() *kafka.Broker) {
+	t.Helper()
+	dir, port := t.TempDir(), 0
+	embed = func() *kafka.Broker {
 		t.Helper()
 		b, err := kafka.Embed(kafka.BrokerConfig{Dir: dir, Port: port, Unsynced: true})
 		if err != nil {
@@ -42,17 +40,23 @@ func TestBrokerDown(t *testing.T) {
 	if port, err = strconv.Atoi(p); err != nil {
 		t.Fatal(err)
 	}
-	bus, err := kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs(), Timeout: 500 * time.Millisecond})
-	if err != nil {
+	if bus, err = kafka.Connect(t.Context(), kafka.Config{Brokers: broker.Addrs(), Timeout: 500 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(bus.Close)
 	if err := broker.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return bus, embed
+}
 
+// TestBrokerDown: a service that finds no broker when it starts says so, answers 503
+// and starts when there is one; one that loses its broker goes on taking writes.
+func TestBrokerDown(t *testing.T) {
+	t.Parallel()
+	bus, embed := brokerGone(t)
 	var log logged
-	s := service.New("patient", bus, service.Config{Database: filepath.Join(dir, "patient.db"), Logger: log.logger(), Unsynced: true})
+	s := service.New("patient", bus, service.Config{Database: filepath.Join(t.TempDir(), "patient.db"), Logger: log.logger(), Unsynced: true})
 	s.Migrations(migrations(doneTable))
 	event.Publishes[Made](s)
 	picky(func(Made) error { return nil })(s)
@@ -81,7 +85,7 @@ func TestBrokerDown(t *testing.T) {
 		t.Errorf("Write() before the start = %v, want kind %v", err, problem.Down)
 	}
 
-	broker = embed()
+	broker := embed()
 	eventually(t, s, "it is ready", func() bool { code, _ := ready(); return code == http.StatusOK })
 	if err := write(1); err != nil {
 		t.Error(err)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -56,19 +57,19 @@ func TestWaitsWithPauses(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	var log bytes.Buffer
-	dials := 0
+	var dials atomic.Int64 // by several goroutines of the client
 	_, err := patiently(ctx, kafka.Config{
 		Brokers: []string{"127.0.0.1:1"}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Dial: func(context.Context, string, string) (net.Conn, error) {
-			dials++
+			dials.Add(1)
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 		},
 	})
 	if err == nil {
 		t.Error("connected to nobody")
 	}
-	if said := strings.Count(log.String(), "waiting for Kafka"); dials > 20 || said != 1 {
-		t.Errorf("dialled %d times in two seconds, and said so %d times", dials, said)
+	if said := strings.Count(log.String(), "waiting for Kafka"); dials.Load() > 20 || said != 1 {
+		t.Errorf("dialled %d times in two seconds, and said so %d times", dials.Load(), said)
 	}
 }
 
