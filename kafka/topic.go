@@ -81,7 +81,7 @@ func (b *Bus) look(ctx context.Context, topics []string) (map[string]found, erro
 	if err != nil {
 		return nil, fmt.Errorf("look topics up: %w", b.explain(err))
 	}
-	b.count(len(resp.Brokers))
+	b.brokersSeen(len(resp.Brokers))
 	for _, t := range resp.Topics {
 		if t.Topic == nil {
 			continue
@@ -147,7 +147,7 @@ func (b *Bus) layout(t event.Topic) (partitions, replication, minInSync int) {
 		return cmp.Or(b.cfg.Partitions, 1), -1, 0
 	case b.cfg.Replication > 0:
 		replication, minInSync = b.cfg.Replication, b.cfg.MinInSync
-	case b.count(0) >= safe:
+	case b.brokersSeen(0) >= safe:
 		replication, minInSync = safe, safe-1
 	default:
 		replication = -1
@@ -155,10 +155,10 @@ func (b *Bus) layout(t event.Topic) (partitions, replication, minInSync int) {
 	return cmp.Or(t.Partitions, b.cfg.Partitions, 6), replication, minInSync
 }
 
-// count is told how many brokers there are, and returns how many there were at once, at
+// brokersSeen is told how many brokers there are, and returns how many there were at once, at
 // most: a cluster may have been starting when it was connected to, and one of its brokers
 // may be away now.
-func (b *Bus) count(now int) int {
+func (b *Bus) brokersSeen(now int) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.brokers = max(b.brokers, now)
