@@ -109,7 +109,7 @@ func (c *config) validate() error {
 
 func checkDatabase(dsn string) error {
 	u, err := url.Parse(dsn)
-	if dsn == "" || err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && u.Path != "" {
+	if dsn == "" || err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && strings.HasPrefix(dsn, u.Scheme+"://") && u.Path != "" {
 		return nil
 	}
 	return errors.New("--database is no URL of PostgreSQL, want postgres://user@host:port/database")

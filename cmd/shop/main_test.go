@@ -61,6 +61,7 @@ func TestBadArguments(t *testing.T) {
 		{"all at once", []string{"--http", "8080", "--traffic=-1", "--deadline", "1ms", "--log-level", "loud", "--data", "", "--broker-port", "70000", "--style", "tango", "--flow", "ebb"}, nil,
 			[]string{"--style", "--flow", "--http", "--traffic", "--deadline", "--log-level", "--data is empty", "--broker-port"}},
 		{"services", []string{"--services", "order,oder,order"}, nil, []string{`"oder"`, "order twice"}},
+		{"database that is nearly one", []string{"--database", "postgres:/x"}, nil, []string{"--database is no URL of PostgreSQL", "postgres://"}},
 		{"brokers", []string{"--brokers", "localhost", "--broker-port", "9092"}, nil, []string{`"localhost", want host:port`, "embed none"}},
 		{"brokers without port", []string{"--brokers", "localhost:"}, nil, []string{"want host:port"}},
 		{"peer unknown", []string{"--peer", "odrer=http://h:1"}, nil, []string{`"odrer"`}},
