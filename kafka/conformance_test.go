@@ -3,8 +3,12 @@ package kafka_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +18,11 @@ import (
 	"github.com/tutti-go/tutti/internal/kafkatest"
 	"github.com/tutti-go/tutti/kafka"
 )
+
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0)))) // they wait for brokers; -parallel says otherwise
+	os.Exit(m.Run())
+}
 
 // fixture is a bus on one of the implementations.
 type fixture struct {

@@ -198,6 +198,7 @@ func everything(w *tuttitest.World, again func()) {
 // The service may die at any moment. We try every sixth, or all where CI asks for many
 // seeds.
 func TestLoansCrashAnywhere(t *testing.T) {
+	t.Parallel()
 	step := int64(6)
 	if os.Getenv("TUTTI_SEEDS") != "" && !testing.Short() {
 		step = 1
@@ -247,6 +248,7 @@ func TestSomebodyAnswers(t *testing.T) {
 }
 
 func TestProgram(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

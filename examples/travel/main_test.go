@@ -55,6 +55,7 @@ func flow(w *tuttitest.World, trip string) string {
 }
 
 func TestTrips(t *testing.T) {
+	t.Parallel()
 	tuttitest.Run(t, func(w *tuttitest.World) {
 		open(w, service.Config{})
 		w.Publish(alice, bob, carol)
@@ -94,6 +95,7 @@ func ended(w *tuttitest.World) []string {
 // The agency may die at any moment. We try every sixth, or all where CI asks for many
 // seeds.
 func TestAgencyCrashesAnywhere(t *testing.T) {
+	t.Parallel()
 	step := int64(6)
 	if os.Getenv("TUTTI_SEEDS") != "" && !testing.Short() {
 		step = 1
@@ -185,6 +187,7 @@ func TestSomebodyAnswers(t *testing.T) {
 }
 
 func TestProgram(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
