@@ -3,12 +3,9 @@ package kafka_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,11 +13,12 @@ import (
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/kafkatest"
+	"github.com/tutti-go/tutti/internal/paralleltest"
 	"github.com/tutti-go/tutti/kafka"
 )
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0)))) // they wait for brokers; -parallel says otherwise
+	paralleltest.AtLeast(8)
 	os.Exit(m.Run())
 }
 

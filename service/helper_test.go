@@ -2,18 +2,16 @@ package service_test
 
 import (
 	"context"
-	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/paralleltest"
 	"github.com/tutti-go/tutti/kafka"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -21,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0)))) // they wait more than they compute; -parallel says otherwise
+	paralleltest.AtLeast(8)
 	os.Exit(m.Run())
 }
 

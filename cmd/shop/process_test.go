@@ -6,28 +6,26 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tutti-go/tutti/internal/command"
+	"github.com/tutti-go/tutti/internal/paralleltest"
 )
 
 // bin is where TestMain builds the commands.
 var bin string
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))) // they wait for processes; -parallel says otherwise
+	paralleltest.AtLeast(4)
 	os.Exit(func() int {
 		var err error
 		if bin, err = os.MkdirTemp("", "shop-test-"); err == nil {
