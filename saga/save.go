@@ -2,7 +2,6 @@ package saga
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/bulk"
@@ -137,11 +136,7 @@ var (
 			WHERE n = v.column1 AND revision = v.column2`
 	}, func(s *saved) []any { return []any{s.n, s.revision, s.changed, s.doc, s.added()} }}
 	deleteLive = form{func(n int) string {
-		var ns []string
-		for i := range n {
-			ns = append(ns, fmt.Sprintf("$%d", 2*i+1))
-		}
-		return `DELETE FROM saga_live WHERE n IN (` + strings.Join(ns, ", ") + `) AND (n, revision) IN (VALUES ` +
+		return `DELETE FROM saga_live WHERE n IN (` + bulk.Column(n, 2, 1) + `) AND (n, revision) IN (VALUES ` +
 			bulk.Values(n, "CAST(? AS BIGINT), CAST(? AS BIGINT)") + `)`
 	}, func(s *saved) []any { return []any{s.n, s.revision} }}
 	insertDone = form{func(n int) string {

@@ -95,14 +95,29 @@ func (tx *Tx) changeJob(ctx context.Context, query string, args ...any) (int64, 
 }
 
 func (s *sqlite) insertJobs(ctx context.Context, lane int64, jobs []*jobChange) error {
-	for _, c := range jobs {
-		n, err := s.exec(ctx, `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error)
-			VALUES ($1, $2, $3, $4, $5, 0, $6, $7, '') ON CONFLICT (kind, id) DO NOTHING`,
-			[]any{c.Kind, c.ID, lane, millis(c.Due), c.state, notNil(c.Args), encodeCause(c.Cause)})
-		if err != nil {
+	const into, row = `INSERT INTO tutti_job (kind, id, lane, due, state, attempts, args, cause, error) VALUES `, "?, ?, ?, ?, ?, 0, ?, ?, ''"
+	insert := func(piece []*jobChange, otherwise string) (int64, error) {
+		args := make([]any, 0, 7*len(piece))
+		for _, c := range piece {
+			args = append(args, c.Kind, c.ID, lane, millis(c.Due), c.state, notNil(c.Args), encodeCause(c.Cause))
+		}
+		return s.exec(ctx, into+bulk.Values(len(piece), row)+otherwise, args)
+	}
+	for piece := range bulk.Chunks(jobs) {
+		_, err := insert(piece, "")
+		if err == nil {
+			continue
+		}
+		if !isConstraint(err) {
 			return err
 		}
-		c.known = n != 1
+		for i, c := range piece { // some were there: which?
+			n, err := insert(piece[i:i+1], " ON CONFLICT (kind, id) DO NOTHING")
+			if err != nil {
+				return err
+			}
+			c.known = n != 1
+		}
 	}
 	return nil
 }
@@ -212,10 +227,15 @@ func (tx *Tx) ExpectJobs(ctx context.Context, jobs []Job) error {
 		return err
 	}
 	if !tx.s.db.dialect().bulk {
-		for _, j := range jobs {
-			taken := lateError{fmt.Errorf("job %s %s was taken back", j.Kind, j.ID)}
-			if err := tx.Expect(ctx, 1, taken, `DELETE FROM tutti_job WHERE kind = $1 AND id = $2 AND due = $3`, j.Kind, j.ID, millis(j.Due)); err != nil {
-				return fmt.Errorf("finish job: %w", err)
+		for piece := range bulk.Chunks(jobs) {
+			kind, names := piece[0].Kind, make([]any, 0, 2*len(piece)+1)
+			for _, j := range piece {
+				names = append(names, j.ID, millis(j.Due))
+			}
+			taken := lateError{fmt.Errorf("one of %d jobs %s was taken back", len(piece), kind)}
+			if err := tx.Expect(ctx, len(piece), taken, `DELETE FROM tutti_job WHERE id IN (`+bulk.Column(len(piece), 2, 1)+`) AND (id, due) IN (VALUES `+
+				bulk.Values(len(piece), "?, ?")+`) AND kind = `+bulk.Params(2*len(piece)+1, 1), append(names, kind)...); err != nil {
+				return fmt.Errorf("finish jobs: %w", err)
 			}
 		}
 		return nil

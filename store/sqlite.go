@@ -110,11 +110,17 @@ func (s *sqlite) commit(context.Context) error {
 		s.open = false
 		return nil
 	}
-	if e := (*sqlite3.Error)(nil); errors.As(err, &e) && e.Code()&0xff == 19 { // SQLITE_CONSTRAINT: one that was deferred
+	if isConstraint(err) { // one that was deferred
 		s.checks = true
 		return lateError{err}
 	}
 	return err
+}
+
+// isConstraint reports whether a statement, which has changed nothing, broke a constraint.
+func isConstraint(err error) bool {
+	e := (*sqlite3.Error)(nil)
+	return errors.As(err, &e) && e.Code()&0xff == 19 // SQLITE_CONSTRAINT
 }
 
 func (s *sqlite) rollback(context.Context) error {

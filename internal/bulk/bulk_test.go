@@ -30,6 +30,9 @@ func TestPlaceholders(t *testing.T) {
 	if got, want := Params(3, 3), "$3, $4, $5"; got != want {
 		t.Errorf("Params(3, 3) = %q, want %q", got, want)
 	}
+	if got, want := Column(3, 2, 1), "$1, $3, $5"; got != want {
+		t.Errorf("Column(3, 2, 1) = %q, want %q", got, want)
+	}
 	if got, want := Values(2, "?, ?, 0"), "($1, $2, 0), ($3, $4, 0)"; got != want {
 		t.Errorf("Values(2) = %q, want %q", got, want)
 	}
