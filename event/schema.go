@@ -46,24 +46,66 @@ func (s Schema) add(path string, t reflect.Type, depth int) {
 	case kind == "array" && t.Kind() != reflect.String:
 		s.add(path+"[]", t.Elem(), depth+1)
 	case kind == "object" && t.Kind() == reflect.Struct:
-		for _, f := range reflect.VisibleFields(t) {
-			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-			if !f.IsExported() || f.Anonymous && name == "" || name == "-" || len(f.Index) > 1 && name == "" {
-				continue
-			}
-			if name == "" {
-				name = f.Name
-			}
+		for name, f := range jsonFields(t) {
 			sub := name
 			if path != "" {
 				sub = path + "." + name
 			}
 			s.add(sub, f.Type, depth+1)
+			_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if kind := s[sub]; (kind == "number" || kind == "boolean") && slices.Contains(strings.Split(options, ","), "string") {
 				s[sub] = "string" // it is in quotes
 			}
 		}
 	}
+}
+
+// jsonFields returns the fields that JSON has of a struct, by their names there. Those of
+// embedded structs are its own, unless one that is less deep has the name, or another
+// one as deep that says as much or more about it (encoding/json.Marshal).
+func jsonFields(t reflect.Type) map[string]reflect.StructField {
+	fields, taken, seen := map[string]reflect.StructField{}, map[string]bool{}, map[reflect.Type]bool{t: true}
+	for level := []reflect.Type{t}; len(level) > 0; {
+		var deeper []reflect.Type
+		tagged, named := map[string][]reflect.StructField{}, map[string][]reflect.StructField{}
+		for _, t := range level {
+			for i := range t.NumField() {
+				f := t.Field(i)
+				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				embedded := f.Type
+				if embedded.Kind() == reflect.Pointer {
+					embedded = embedded.Elem()
+				}
+				switch {
+				case f.Tag.Get("json") == "-":
+				case f.Anonymous && name == "" && embedded.Kind() == reflect.Struct:
+					if !seen[embedded] { // twice on this level is ambiguous
+						deeper = append(deeper, embedded)
+					}
+				case !f.IsExported():
+				case name != "":
+					tagged[name] = append(tagged[name], f)
+				default:
+					named[f.Name] = append(named[f.Name], f)
+				}
+			}
+		}
+		here := map[string]bool{}
+		for _, by := range []map[string][]reflect.StructField{tagged, named} {
+			for name, fs := range by {
+				if !taken[name] && !here[name] && len(fs) == 1 {
+					fields[name] = fs[0]
+				}
+				here[name] = true
+			}
+		}
+		maps.Copy(taken, here)
+		for _, t := range deeper {
+			seen[t] = true
+		}
+		level = deeper
+	}
+	return fields
 }
 
 func jsonKind(t reflect.Type) string {

@@ -225,6 +225,58 @@ func TestSchema(t *testing.T) {
 	}
 }
 
+type (
+	// Base, Place and Label are embedded.
+	Base struct {
+		Source string
+		ID     string `json:"id"`
+		Twice  string `json:"twice"`
+	}
+	Place struct {
+		City  string
+		Twice int `json:"twice"`
+	}
+	Label string
+)
+
+// The schema has the fields that JSON has, whatever is embedded.
+func TestSchemaOfEmbedded(t *testing.T) {
+	type order struct {
+		Base
+		*Place
+		Label
+		Address Place `json:"address"`
+		ID      int64 `json:"id"`
+		Dash    int   `json:"-,"`
+	}
+	text, err := json.Marshal(order{Place: &Place{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var has map[string]any
+	if err := json.Unmarshal(text, &has); err != nil {
+		t.Fatal(err)
+	}
+	want := event.Schema{
+		"Source": "string", "City": "string", "Label": "string", "address": "object", "address.City": "string", "address.twice": "number", "id": "number", "-": "number",
+	}
+	got := event.SchemaOf[order]()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("SchemaOf() = %v, want %v", got, want)
+	}
+	for path := range got {
+		if !strings.Contains(path, ".") {
+			if _, ok := has[path]; !ok {
+				t.Errorf("JSON %s has no field %q", text, path)
+			}
+			delete(has, path)
+		}
+	}
+	if len(has) > 0 {
+		t.Errorf("the schema lacks %v", has)
+	}
+}
+
 // pence is an amount that is read from a number as well as from a string.
 type pence int64
 
