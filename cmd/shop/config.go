@@ -78,8 +78,8 @@ func (c *config) validate() error {
 	if err := checkDatabase(c.database); err != nil {
 		errs = append(errs, err)
 	}
-	check(isAddress(c.http), "--http is %q, want host:port", c.http)
-	check(c.admin == "" || isAddress(c.admin), "--admin is %q, want host:port", c.admin)
+	check(isAddress(c.http), "--http is %q, want host:port with a port up to 65535", c.http)
+	check(c.admin == "" || isAddress(c.admin), "--admin is %q, want host:port with a port up to 65535", c.admin)
 	errs = append(errs, c.bus.Check())
 	for i, s := range c.services {
 		check(slices.Contains(names(), s), "--services has %q, want some of %s", s, strings.Join(names(), ", "))

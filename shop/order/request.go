@@ -78,7 +78,7 @@ func validate(p orderv1.Place) error {
 		f.check(l.UnitPrice >= 1 && l.UnitPrice <= maxUnitPrice, "line %d: unitPrice %d pence, want 1 to %d", i+1, l.UnitPrice, maxUnitPrice)
 	}
 	f.check(validID(p.PaymentToken), "paymentToken: %s", idRule)
-	f.check(!looksLikeCard(p.PaymentToken), "paymentToken looks like a card number, want a token of the payment gateway")
+	f.check(!orderv1.LooksLikeCard(p.PaymentToken), "paymentToken looks like a card number, want a token of the payment gateway")
 	f.check(p.Style == "" || validStyle(p.Style), "style %q: want %s", clip(string(p.Style)), styleRule)
 	f.check(p.Address.City != "", "address.city is empty")
 	for _, a := range []struct{ name, value string }{
@@ -89,44 +89,6 @@ func validate(p orderv1.Place) error {
 		f.check(!strings.ContainsFunc(a.value, unicode.IsControl), "address.%s has control characters", a.name)
 	}
 	return f.err("order is not acceptable")
-}
-
-// looksLikeCard reports whether a payment token holds a card number (ISO/IEC 7812:
-// 13 to 19 digits with a Luhn check digit), possibly grouped by spaces, dots or
-// dashes. Of a token with the gateway's prefix, "tok_", only all that follows is
-// taken for one: its digits are the gateway's own affair.
-func looksLikeCard(token string) bool {
-	rest, ofGateway := strings.CutPrefix(strings.TrimSpace(token), "tok_")
-	var digits []byte
-	for i := 0; i <= len(rest); i++ {
-		switch {
-		case i < len(rest) && rest[i] >= '0' && rest[i] <= '9':
-			digits = append(digits, rest[i]-'0')
-		case i < len(rest) && strings.IndexByte(" .-", rest[i]) >= 0:
-		case i < len(rest) && ofGateway:
-			return false
-		case len(digits) >= 13 && len(digits) <= 19 && luhn(digits):
-			return true
-		default:
-			digits = digits[:0]
-		}
-	}
-	return false
-}
-
-// luhn checks the last digit against the others (ISO/IEC 7812-1, annex B).
-func luhn(digits []byte) bool {
-	sum := 0
-	for i, d := range digits {
-		n := int(d)
-		if (len(digits)-i)%2 == 0 {
-			if n *= 2; n > 9 {
-				n -= 9
-			}
-		}
-		sum += n
-	}
-	return sum%10 == 0
 }
 
 func total(lines []orderv1.Line) int64 {

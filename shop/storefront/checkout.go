@@ -29,7 +29,7 @@ func (r checkout) validate() error {
 	if !validID(r.CustomerID) {
 		return problem.Unprocessable("customerId %q: want 1 to %d printable ASCII characters without spaces or slashes", clip(r.CustomerID), maxID)
 	}
-	if cardNumber(r.PaymentToken) { // and never quote it
+	if orderv1.LooksLikeCard(r.PaymentToken) { // and never quote it
 		return problem.Unprocessable("paymentToken looks like a card number: send the token that the payment provider gave for it")
 	}
 	if !validID(r.PaymentToken) {
@@ -52,24 +52,6 @@ func (r checkout) validate() error {
 		return problem.Unprocessable("total is %d pence, want what the cart shows, or nothing", r.Total)
 	}
 	return nil
-}
-
-// cardNumber says whether s holds as many digits in a row, apart from what groups
-// them, as card numbers have (ISO/IEC 7812: 13 and more). None may get into an
-// event, and no token of a payment provider looks like that.
-func cardNumber(s string) bool {
-	digits := 0
-	for _, r := range s {
-		switch {
-		case r >= '0' && r <= '9':
-			if digits++; digits == 13 {
-				return true
-			}
-		case !strings.ContainsRune(" .-", r):
-			digits = 0
-		}
-	}
-	return false
 }
 
 // hash tells one request from another.

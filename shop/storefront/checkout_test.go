@@ -32,7 +32,7 @@ func TestValidateCheckout(t *testing.T) {
 		{"no token", func(r *checkout) { r.PaymentToken = "" }, false},
 		{"card number", func(r *checkout) { r.PaymentToken = "4111111111111111" }, false},
 		{"card number in groups", func(r *checkout) { r.PaymentToken = "4111-1111-1111-1111" }, false},
-		{"card number behind a prefix", func(r *checkout) { r.PaymentToken = "tok_4111.1111.1111.1" }, false},
+		{"card number behind a prefix", func(r *checkout) { r.PaymentToken = "tok_4111.1111.1111.1111" }, false},
 		{"no name and street", func(r *checkout) { r.Address.Name, r.Address.Street = "", "" }, true},
 		{"digits apart", func(r *checkout) { r.PaymentToken = "tok_1MqLi1234567H2eZ1234567" }, true},
 		{"no city", func(r *checkout) { r.Address.City = "" }, false},
