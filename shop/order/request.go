@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/tutti-go/tutti/internal/card"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/shop/orderv1"
 )
@@ -78,7 +79,7 @@ func validate(p orderv1.Place) error {
 		f.check(l.UnitPrice >= 1 && l.UnitPrice <= maxUnitPrice, "line %d: unitPrice %d pence, want 1 to %d", i+1, l.UnitPrice, maxUnitPrice)
 	}
 	f.check(validID(p.PaymentToken), "paymentToken: %s", idRule)
-	f.check(!orderv1.LooksLikeCard(p.PaymentToken), "paymentToken looks like a card number, want a token of the payment gateway")
+	f.check(!card.In(p.PaymentToken), "paymentToken looks like a card number, want a token of the payment gateway")
 	f.check(p.Style == "" || validStyle(p.Style), "style %q: want %s", clip(string(p.Style)), styleRule)
 	f.check(p.Address.City != "", "address.city is empty")
 	for _, a := range []struct{ name, value string }{

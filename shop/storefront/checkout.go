@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/tutti-go/tutti/internal/card"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/shop/orderv1"
 )
@@ -29,7 +30,7 @@ func (r checkout) validate() error {
 	if !validID(r.CustomerID) {
 		return problem.Unprocessable("customerId %q: want 1 to %d printable ASCII characters without spaces or slashes", clip(r.CustomerID), maxID)
 	}
-	if orderv1.LooksLikeCard(r.PaymentToken) { // and never quote it
+	if card.In(r.PaymentToken) { // and never quote it
 		return problem.Unprocessable("paymentToken looks like a card number: send the token that the payment provider gave for it")
 	}
 	if !validID(r.PaymentToken) {

@@ -1,12 +1,13 @@
-package orderv1
+// Package card tells the numbers of payment cards, which no event and no log may hold.
+package card
 
 import "strings"
 
-// LooksLikeCard reports whether a payment token holds a card number (ISO/IEC 7812:
-// 13 to 19 digits with a Luhn check digit), possibly grouped by spaces, dots or
-// dashes. None may get into an event. Of a token with the gateway's prefix, "tok_", only
-// all that follows is taken for one: its digits are the gateway's own affair.
-func LooksLikeCard(token string) bool {
+// In reports whether a payment token holds a card number (ISO/IEC 7812: 13 to 19 digits
+// with a Luhn check digit), possibly grouped by spaces, dots or dashes. Of a token with
+// the gateway's prefix, "tok_", only all that follows is taken for one: its digits are
+// the gateway's own affair.
+func In(token string) bool {
 	rest, ofGateway := strings.CutPrefix(strings.TrimSpace(token), "tok_")
 	var digits []byte
 	for i := 0; i <= len(rest); i++ {
