@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -109,7 +108,7 @@ type batch struct {
 	begun    time.Time
 
 	// blamed are those whose code has ended the database's transaction, and not just
-	// failed in it, with why: they are not run again.
+	// failed in it, or has used up the time of all, with why: they are not run again.
 	blamed map[any]error
 
 	parts    map[event.Partition]*progress
@@ -294,6 +293,7 @@ func (b *batch) deliver(ds []delivery) error {
 		}
 		b.one[0] = event.Received{Envelope: d.env, Body: d.body}
 		if err := b.call(b.together, d.binding, b.one[:]); err != nil {
+			b.blame(place{d.Partition, d.Offset}, err)
 			return fmt.Errorf("%w: %w", errHandler, err)
 		}
 	}
@@ -413,8 +413,9 @@ func (b *batch) call(ctx context.Context, binding *event.Binding[*store.Tx], ms 
 	if err := ctx.Err(); err != nil { // those before it took all the time
 		return fmt.Errorf("handle %s at %s: %w", binding.Contract, ms[0].Position(), err)
 	}
+	begun := time.Now()
 	if err := safely(func() error { return binding.Handle(ctx, b.tx, ms) }); err != nil {
-		return fmt.Errorf("handle %s at %s: %w", binding.Contract, ms[0].Position(), err)
+		return fmt.Errorf("handle %s at %s: %w", binding.Contract, ms[0].Position(), b.overtime(ctx, begun, err))
 	}
 	b.counts.Handled += int64(len(ms))
 	return nil
@@ -434,16 +435,6 @@ func (b *batch) books() store.Books {
 		g.books(&books)
 	}
 	return books
-}
-
-// safely turns a panic into an error with its stack.
-func safely(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return fn()
 }
 
 var _ job.Binder = (*Service)(nil)

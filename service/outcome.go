@@ -93,7 +93,11 @@ func (l *loop) outcome(failure error, attempts int, now time.Time) (store.State,
 	if event.Rejected(failure) || attempts >= l.s.cfg.Attempts {
 		return store.StateDead, attempts, time.Time{}
 	}
-	return store.StateRetry, attempts, now.Add(l.backoff(attempts - 1))
+	wait := l.backoff(attempts - 1)
+	if e := (overtimeError{}); errors.As(failure, &e) {
+		wait = max(wait, time.Duration(attempts)*e.took)
+	}
+	return store.StateRetry, attempts, now.Add(wait)
 }
 
 // completeAll handles how jobs' calls ended: consecutive ones of a kind whose handler
@@ -166,6 +170,9 @@ func (b *batch) due(j store.Job) error {
 func (b *batch) finish(over []ending) error {
 	if !b.each {
 		if err := b.finishTogether(over); err != nil {
+			if len(over) == 1 {
+				b.blame(task{over[0].Kind, over[0].ID}, err)
+			}
 			return fmt.Errorf("%w: %w", errHandler, err)
 		}
 		return nil
@@ -220,8 +227,9 @@ func (b *batch) done(ctx context.Context, over []ending) error {
 	}
 	first := over[0].Job
 	b.tx.Handling(first.Cause)
+	begun := time.Now()
 	if err := safely(func() error { return b.l.s.jobs[first.Kind].Done(ctx, b.tx, ends) }); err != nil {
-		return fmt.Errorf("handle the result of job %s %s: %w", first.Kind, first.ID, err)
+		return fmt.Errorf("handle the result of job %s %s: %w", first.Kind, first.ID, b.overtime(ctx, begun, err))
 	}
 	return nil
 }

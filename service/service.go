@@ -172,9 +172,11 @@ type Config struct {
 	// Backoff is the first delay before a retry; each next one doubles, up to
 	// MaxBackoff, with full jitter. Defaults 200 ms and 1 minute.
 	Backoff, MaxBackoff time.Duration
-	// HandlerTimeout ends the context of handlers; default 30 s.
+	// HandlerTimeout ends the context of handlers; default 15 s. All else waits for them
+	// meanwhile: what may take long is for a job.
 	HandlerTimeout time.Duration
-	// WriteTimeout is how long Write waits for a transaction; default 10 s.
+	// WriteTimeout is how long Write waits for a transaction; default 20 s. Above
+	// HandlerTimeout, it outlasts a handler that takes all its time.
 	WriteTimeout time.Duration
 	// Drain is how long a stop waits for what is under way; default 10 s.
 	Drain time.Duration
@@ -242,8 +244,8 @@ func (c Config) withDefaults() Config {
 	c.Attempts = cmp.Or(c.Attempts, 10)
 	c.Backoff = cmp.Or(c.Backoff, 200*time.Millisecond)
 	c.MaxBackoff = cmp.Or(c.MaxBackoff, time.Minute)
-	c.HandlerTimeout = cmp.Or(c.HandlerTimeout, 30*time.Second)
-	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
+	c.HandlerTimeout = cmp.Or(c.HandlerTimeout, 15*time.Second)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 20*time.Second)
 	c.Drain = cmp.Or(c.Drain, 10*time.Second)
 	c.Parked = cmp.Or(c.Parked, 1_000_000)
 	c.ParkedKeys = cmp.Or(c.ParkedKeys, 100_000)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,6 +35,50 @@ func TestHandlerThatHangs(t *testing.T) {
 	eventually(t, s, "one dead letter", func() bool { return len(parked(t, s, store.Selection{State: store.StateDead})) == 1 })
 	produce(t, bus, madeTopic, made("good", 0))
 	eventually(t, s, "good is done", func() bool { return rows(t, s)["good"] == 1 })
+}
+
+// TestHandlerThatHangsBesideOthers: while a record uses up its handler's time again and
+// again, other keys and requests go on, and what it took says how long it waits.
+func TestHandlerThatHangsBesideOthers(t *testing.T) {
+	t.Parallel()
+	bus := cluster(t)
+	cfg := quick
+	cfg.HandlerTimeout, cfg.WriteTimeout, cfg.Attempts = 500*time.Millisecond, 2*time.Second, 1000
+	var hung atomic.Int32
+	begun := time.Now()
+	s, _ := start(t, bus, "beside", t.TempDir(), cfg, func(s *service.Service) {
+		event.On(s, func(ctx context.Context, tx *store.Tx, m event.Message[Made]) error {
+			if m.Body.ID == "bad" {
+				hung.Add(1)
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return tx.Exec(ctx, `INSERT INTO done (id, n) VALUES ($1, 1)`, m.Body.ID)
+		})
+	})
+	produce(t, bus, madeTopic, made("bad", 0))
+	eventually(t, s, "it hangs", func() bool { return hung.Load() > 0 })
+	for n := range 10 {
+		id := fmt.Sprint("good", n)
+		produce(t, bus, madeTopic, made(id, 0))
+		if err := s.Write(t.Context(), func(context.Context, *store.Tx) error { return nil }); err != nil {
+			t.Fatalf("Write() = %v", err)
+		}
+		eventually(t, s, id+" is done", func() bool { return rows(t, s)[id] == 1 })
+		time.Sleep(200 * time.Millisecond)
+	}
+	all := parked(t, s, store.Selection{})
+	if len(all) != 1 || !strings.Contains(all[0].Error, "its time was over") {
+		t.Fatalf("parked are %+v, want the record that hangs", all)
+	}
+	n := int(hung.Load())
+	if n != all[0].Attempts && n != all[0].Attempts+1 {
+		t.Errorf("it was run %d times in %d attempts, want once for each", n, all[0].Attempts)
+	}
+	least := cfg.HandlerTimeout * time.Duration((n-1)+n*(n-1)/2) // each takes its time, and the n-th waits n times that
+	if got := time.Since(begun); got < least {
+		t.Errorf("it was run %d times in %v, want at least %v", n, got, least)
+	}
 }
 
 // TestHandlersSlowTogether: handlers that look at no context use up the time of their

@@ -46,7 +46,7 @@ func (l *loop) transact(ctx context.Context, in *inputs) error {
 			continue
 		case alone(err) && !each, store.Late(err) && !late, len(blamed) > known:
 			l.s.log.Debug("handling one by one", "error", err)
-			each, late = each || len(blamed) == known, late || store.Late(err)
+			each, late = each || len(blamed) == known || errors.Is(err, errHandler), late || store.Late(err)
 			continue
 		case errors.Is(err, store.ErrFenced):
 			if err := l.refenced(ctx, err); err != nil {
