@@ -253,6 +253,9 @@ func (b *batch) deliver(ds []delivery) error {
 			return nil
 		}
 		err := b.call(b.together, owner, run)
+		if m := run[0]; len(run) == 1 {
+			b.blame(place{event.Partition{Topic: m.Topic, Number: m.Partition}, m.Offset}, err)
+		}
 		clear(run) // what was read can go
 		run, owner = run[:0], nil
 		if err != nil {

@@ -59,35 +59,39 @@ func emptied(t *testing.T) string {
 	return strings.Join(addresses, ",")
 }
 
-// TestShopOverKafka runs the whole shop on real Kafka: orders by HTTP, a stop and a
-// start, and the check of what is stored.
+// TestShopOverKafka runs the whole shop on real Kafka: orders of each style by HTTP, a
+// stop and a start, and the check of what is stored.
 func TestShopOverKafka(t *testing.T) {
 	brokers, dir := emptied(t), t.TempDir()
 	args := []string{"--data", dir, "--http", "127.0.0.1:0", "--brokers", brokers}
 	s := startShop(t, args...)
 	s.prepare()
-	s.order("o-1", "plenty", "tok_ok", "Galway")
-	if got := s.settled("o-1"); got != "confirmed" {
-		t.Errorf("order is %s, want confirmed", got)
+	for _, s.style = range styles {
+		s.order("now-"+s.style, "plenty", "tok_ok", "Galway")
+		if got := s.settled("now-" + s.style); got != "confirmed" {
+			t.Errorf("by %s the order is %s, want confirmed", s.style, got)
+		}
+		s.order("later-"+s.style, "plenty", "tok_down_3", "Galway")
 	}
-	s.order("o-2", "plenty", "tok_down_3", "Galway")
 	s.stop()
 	s = startShop(t, args...)
-	if got := s.settled("o-2"); got != "confirmed" {
-		t.Errorf("after the restart the order is %s, want confirmed", got)
+	for _, style := range styles {
+		if got := s.settled("later-" + style); got != "confirmed" {
+			t.Errorf("after the restart the order by %s is %s, want confirmed", style, got)
+		}
 	}
 	s.stop()
 	verified(t, "--data", dir, "--brokers", brokers)
 }
 
-// TestReplayOverKafka replays as many invoices as a month has on real Kafka, and ends
-// as it does on the embedded broker.
+// TestReplayOverKafka replays as many invoices as a month has on real Kafka, by both
+// styles side by side, and ends as by choreography on the embedded broker.
 func TestReplayOverKafka(t *testing.T) {
 	brokers := emptied(t)
 	args := []string{"replay", writeOrders(t, 1500), "--json", "--decline", "10"}
 	want := fmt.Sprint(replayed(t, args...))
 	dir := filepath.Join(t.TempDir(), "data")
-	if got := fmt.Sprint(replayed(t, append(args, "--brokers", brokers, "--data", dir)...)); got != want {
+	if got := fmt.Sprint(replayed(t, append(args, "--style", "mixed", "--brokers", brokers, "--data", dir)...)); got != want {
 		t.Errorf("on Kafka the replay ends with\n%s, want\n%s", got, want)
 	}
 	verified(t, "--data", dir, "--brokers", brokers, "--settled")

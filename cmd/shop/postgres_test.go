@@ -34,13 +34,14 @@ func TestShopOverPostgres(t *testing.T) {
 	verified(t, args...) // a mail may be under way
 }
 
-// TestReplayOverPostgres replays orders, and ends as on SQLite.
+// TestReplayOverPostgres replays orders by both styles side by side, and ends as by
+// choreography on SQLite.
 func TestReplayOverPostgres(t *testing.T) {
 	t.Parallel()
 	database := tuttitest.Postgres(t)
 	args := []string{"replay", writeOrders(t, 300), "--json", "--decline", "10"}
 	want := fmt.Sprint(replayed(t, args...))
-	if got := fmt.Sprint(replayed(t, append(args, "--database", database)...)); got != want {
+	if got := fmt.Sprint(replayed(t, append(args, "--style", "mixed", "--database", database)...)); got != want {
 		t.Errorf("on PostgreSQL the replay ends with\n%s, want\n%s", got, want)
 	}
 }
@@ -61,6 +62,7 @@ func TestTwoShopsOverPostgres(t *testing.T) {
 	place := func(s *site, from, to int) {
 		for n := from; n < to; n++ {
 			id := fmt.Sprintf("o-%d", n)
+			s.style = styles[n%len(styles)]
 			if s.order(id, "plenty", "tok_down_1", "Galway").status < http.StatusMultipleChoices {
 				acknowledged = append(acknowledged, id)
 			}
