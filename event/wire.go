@@ -92,12 +92,20 @@ func (w *headerWriter) addBytes(key string, appendTo func([]byte) []byte) {
 // Decode reads a message in binary or structured mode. Where it fails, the error
 // wraps [ErrMalformed], and the envelope holds what could be read.
 func Decode(r Record) (Envelope, []byte, error) {
-	for _, h := range r.Headers {
-		if isContentType(h.Key) && isStructured(h.Value) {
-			return decodeStructured(r)
-		}
+	if r.Structured() {
+		return decodeStructured(r)
 	}
 	return decodeBinary(r)
+}
+
+// Structured reports whether a record is in structured mode: its value is the whole event.
+func (r Record) Structured() bool {
+	for _, h := range r.Headers {
+		if isContentType(h.Key) && isStructured(h.Value) {
+			return true
+		}
+	}
+	return false
 }
 
 // isStructured reports whether a content type is that of structured mode, in upper or

@@ -101,6 +101,9 @@ func TestStructuredInAnyCase(t *testing.T) {
 		Headers: []event.Header{{Key: "content-type", Value: []byte("Application/CloudEvents+JSON; charset=UTF-8")}},
 		Value:   []byte(`{"specversion":"1.0","id":"1","source":"/erp","type":"x","data":{"n":1}}`),
 	}
+	if !r.Structured() {
+		t.Error("Structured() = false, want true")
+	}
 	if e, data, err := event.Decode(r); err != nil || e.ID != "1" || string(data) != `{"n":1}` {
 		t.Errorf("Decode() = %+v, %s, %v, want the message", e, data, err)
 	}

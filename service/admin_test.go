@@ -136,6 +136,30 @@ func TestAdminShowAndEdit(t *testing.T) {
 	}
 }
 
+// TestAdminStructured: of a record in structured mode the type is in the body, and is shown
+// and picked by like others.
+func TestAdminStructured(t *testing.T) {
+	bus := cluster(t)
+	s, _ := start(t, bus, "picky", t.TempDir(), quick, picky(func(Made) error { return event.Reject(errors.New("no")) }))
+	structured := func(body string) event.Record {
+		return event.Record{Key: []byte("k"), Value: []byte(body), Headers: []event.Header{{Key: "Content-Type", Value: []byte("application/cloudevents+json; charset=utf-8")}}}
+	}
+	produce(t, bus, madeTopic, structured(`{"specversion":"1.0","id":"1","source":"/s","type":"test.made","data":{"id":"k","n":1}}`),
+		structured("{"), structured(`{"type":"test.made"}`), made("k", 2))
+	eventually(t, s, "all are parked", func() bool { return len(parked(t, s, store.Selection{})) == 4 })
+	for query, want := range map[string]string{"": "[test.made  test.made test.made]", "?type=test.*": "[test.made test.made test.made]"} {
+		var page admin.Records
+		ask(t, s, "GET", "/parked"+query, nil, &page)
+		types := []string{}
+		for _, r := range page.Records {
+			types = append(types, r.Type)
+		}
+		if got := fmt.Sprint(types); got != want {
+			t.Errorf("types of /parked%s are %s, want %s", query, got, want)
+		}
+	}
+}
+
 // TestAdminShowsAnyTime: a time that JSON does not have can be looked at.
 func TestAdminShowsAnyTime(t *testing.T) {
 	bus := cluster(t)

@@ -68,7 +68,7 @@ func readParkedQuery(r *http.Request) (q parkedQuery, err error) {
 	return q, err
 }
 
-// adminParked lists parked records by pages. Types are read from headers, so they
+// adminParked lists parked records by pages. Types are in headers or bodies, so they
 // are picked here; a request looks at a bounded number of records.
 func (s *Service) adminParked(w http.ResponseWriter, r *http.Request) error {
 	const most, atLeast = 10_000, 500 // looked at for one page, and at once where types are picked
@@ -93,6 +93,9 @@ func (s *Service) adminParked(w http.ResponseWriter, r *http.Request) error {
 		}
 		for i, p := range page {
 			q.after = &store.Place{Partition: p.Partition, Offset: p.Offset}
+			if p.Record.Value, err = attributes(r.Context(), db, p); err != nil {
+				return err
+			}
 			if rec := s.record(p); q.typ == "" || admin.Match(q.typ, rec.Type) {
 				out.Records = append(out.Records, rec)
 			}
@@ -111,9 +114,22 @@ func (s *Service) adminParked(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
+// attributes returns the body of a listed record if it has the attributes: in structured
+// mode. Bodies are read one at a time, so that a page takes little memory.
+func attributes(ctx context.Context, db *store.Store, p store.Brief) ([]byte, error) {
+	if !p.Record.Structured() {
+		return nil, nil
+	}
+	ps, err := db.ListParked(ctx, store.Selection{Topic: p.Topic, Partition: &p.Number, Offset: &p.Offset, Limit: 1})
+	if err != nil || len(ps) == 0 { // it may be gone meanwhile
+		return nil, err
+	}
+	return ps[0].Record.Value, nil
+}
+
 // record is a parked record as the interface shows it.
 func (s *Service) record(p store.Brief) admin.Record {
-	env, _, _ := event.Decode(event.Record{Key: p.Record.Key, Headers: p.Record.Headers}) // what can be read is shown
+	env, _, _ := event.Decode(p.Record) // what can be read is shown
 	rec := admin.Record{
 		Service: s.name, ID: store.Place{Partition: p.Partition, Offset: p.Offset}.String(), Version: p.Version(), State: string(p.State),
 		Topic: p.Topic, Partition: p.Number, Offset: p.Offset, Type: env.Type, Key: string(p.Record.Key), Attempts: p.Attempts,
@@ -197,7 +213,6 @@ func (s *Service) adminShow(w http.ResponseWriter, r *http.Request) error {
 		data = p.Record.Value
 	}
 	if env.Type != "" {
-		d.Type = env.Type // of structured mode it is in the body
 		d.Event = &admin.Event{
 			ID: env.ID, Source: env.Source, Type: env.Type, Version: env.Version, Kind: env.Kind.String(), Time: env.Time,
 			CorrelationID: env.CorrelationID, CausationID: env.CausationID, TraceParent: env.TraceParent, Lane: env.Lane, Seq: env.Seq,

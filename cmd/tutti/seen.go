@@ -43,10 +43,8 @@ func decode(r kafka.Read) seenRecord {
 		Type: env.Type, Version: env.Version, Kind: env.Kind.String(), Key: env.Key, EventID: env.ID, Source: env.Source, EventTime: env.Time,
 		CorrelationID: env.CorrelationID, CausationID: env.CausationID, Lane: env.Lane, Seq: env.Seq,
 	}
-	for _, h := range r.Headers {
-		if strings.EqualFold(h.Key, "content-type") && bytes.HasPrefix(h.Value, []byte("application/cloudevents+json")) {
-			s.Mode = "structured"
-		}
+	if r.Structured() {
+		s.Mode = "structured"
 	}
 	if err != nil {
 		s.Mode, s.Kind, s.Error, data = "undecodable", "", err.Error(), r.Value
