@@ -208,17 +208,14 @@ func (s *Service) adminShow(w http.ResponseWriter, r *http.Request) error {
 			d.Headers = append(d.Headers, admin.Header{Name: h.Key, Bytes: h.Value})
 		}
 	}
-	env, data, err := event.Decode(p.Record)
-	if err != nil {
-		data = p.Record.Value
-	}
+	env, _, _ := event.Decode(p.Record) // what can be read is shown
 	if env.Type != "" {
 		d.Event = &admin.Event{
 			ID: env.ID, Source: env.Source, Type: env.Type, Version: env.Version, Kind: env.Kind.String(), Time: env.Time,
 			CorrelationID: env.CorrelationID, CausationID: env.CausationID, TraceParent: env.TraceParent, Lane: env.Lane, Seq: env.Seq,
 		}
 	}
-	d.Content = admin.ContentOf(data)
+	d.Content = admin.ContentOf(p.Record.Value) // all of it, as edit takes it
 	if err := s.readable(p, p.Record.Value); err != nil {
 		d.Undecodable = err.Error()
 	}

@@ -223,7 +223,8 @@ func (l *letters) showCommand() *cobra.Command {
 		Use:   "show ID",
 		Short: "Show all of a dead letter, or of another parked record",
 		Long: `Show a parked record: its CloudEvents attributes and headers, the body as JSON (or in
-hex, where it is none), the error, attempts and times, and what waits behind it.`,
+hex, where it is none), the error, attempts and times, and what waits behind it. The body
+is what edit takes: of an event in structured mode, the whole event.`,
 		Example: `  tutti deadletters show shop.payment/0@42 --service order`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -276,7 +277,7 @@ func (c *console) detail(d admin.Detail) error {
 	if e := d.Event; e != nil {
 		fmt.Fprintln(c.out, "event")
 		for _, row := range [][2]string{
-			{"type", fmt.Sprintf("%s/%d", e.Type, e.Version)}, {"kind", e.Kind}, {"id", e.ID}, {"source", e.Source}, {"time", stamp(e.Time)},
+			{"type", versioned(e.Type, e.Version)}, {"kind", e.Kind}, {"id", e.ID}, {"source", e.Source}, {"time", stamp(e.Time)},
 			{"correlation", e.CorrelationID}, {"causation", e.CausationID}, {"trace", e.TraceParent},
 		} {
 			if row[1] != "" {

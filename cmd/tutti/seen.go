@@ -65,11 +65,7 @@ func (c *console) seen(s seenRecord, asJSON bool) error {
 	place := fmt.Sprintf("%s/%d@%d", s.Topic, s.Partition, s.Offset)
 	parts := []string{c.paint(dim, s.Time.Format("2006-01-02T15:04:05.000Z")), c.paint(dim, place)}
 	if s.Type != "" {
-		name := escape(s.Type)
-		if s.Version != 0 {
-			name += fmt.Sprintf("/%d", s.Version)
-		}
-		parts = append(parts, c.paint(bold, name))
+		parts = append(parts, c.paint(bold, escape(versioned(s.Type, s.Version))))
 	}
 	parts = append(parts, "key="+orDash(escape(s.Key)))
 	if s.CorrelationID != "" {
@@ -83,6 +79,14 @@ func (c *console) seen(s seenRecord, asJSON bool) error {
 	}
 	_, err := fmt.Fprintln(c.out, strings.Join(append(parts, body(s.Content)), " "))
 	return err
+}
+
+// versioned is a type with its version, which foreign events may not say.
+func versioned(typ string, version int) string {
+	if version == 0 {
+		return typ
+	}
+	return fmt.Sprintf("%s/%d", typ, version)
 }
 
 // body is a body on one line.
