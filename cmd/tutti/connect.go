@@ -30,8 +30,11 @@ func connect(ctx context.Context, cmd *cobra.Command, set *bus.Settings, con *co
 }
 
 // completeTopics offers the topics of the cluster, if it answers at once.
-func completeTopics(set *bus.Settings) cobra.CompletionFunc {
-	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+func completeTopics(set *bus.Settings, con *console) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if err := cli.Configure(cmd, con.getenv, variables); err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		b, err := set.Connect(ctx, slog.New(slog.DiscardHandler))

@@ -12,6 +12,8 @@ import (
 	"github.com/tutti-go/tutti/internal/cli"
 )
 
+const variables = "TUTTI" // how the environment's settings begin
+
 func main() { cli.Main("tutti", run) }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
@@ -39,7 +41,7 @@ was skipped, 2 the command was called wrongly.`,
 	)
 	root.SetOut(con.out)
 	root.SetErr(con.err)
-	return cli.Execute(ctx, root, args, con.getenv, "TUTTI")
+	return cli.Execute(ctx, root, args, con.getenv, variables)
 }
 
 func versionCommand(stdout io.Writer) *cobra.Command {

@@ -65,7 +65,7 @@ the wire is escaped; --json has it as it is. Nothing is changed: tail is in no g
 	f.IntVar(&t.limit, "limit", 0, "end after `N` events; 0 for no limit")
 	f.BoolVar(&t.follow, "follow", true, "wait for more at the end of the log")
 	f.BoolVar(&t.asJSON, "json", false, "write one JSON object a line")
-	_ = cmd.RegisterFlagCompletionFunc("topic", completeTopics(t.set))
+	_ = cmd.RegisterFlagCompletionFunc("topic", completeTopics(t.set, con))
 	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions([]string{"start", "end", "10m", "1h"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -25,7 +25,7 @@ their lag in records. Services note how far they are once a second.`,
 		Example: `  tutti topics                                  of the broker that "tutti broker" runs
   tutti topics shop.order --brokers host:9092   one topic, elsewhere
   tutti topics --json | jq .name`,
-		ValidArgsFunction: completeTopics(set),
+		ValidArgsFunction: completeTopics(set, con),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			b, err := connect(cmd.Context(), cmd, set, con)
 			if err != nil {

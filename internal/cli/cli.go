@@ -107,7 +107,7 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, getenv fun
 	root.PersistentFlags().String("config", "", "read settings from `FILE`, lines of flag = value")
 	begun := false
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := configure(cmd, getenv, prefix); err != nil {
+		if err := Configure(cmd, getenv, prefix); err != nil {
 			return err
 		}
 		begun = true

@@ -13,8 +13,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// configure sets the flags of cmd that were not given on the command line.
-func configure(cmd *cobra.Command, getenv func(string) string, prefix string) error {
+// Configure sets the flags of cmd that were not given on the command line. [Execute] does
+// so before a command runs; completion, which runs none, calls it by itself.
+func Configure(cmd *cobra.Command, getenv func(string) string, prefix string) error {
 	flags := cmd.Flags()
 	config := flags.Lookup("config")
 	if value := getenv(variable(prefix, "config")); value != "" && !config.Changed {
