@@ -76,7 +76,12 @@ func (c *client) find(ctx context.Context) ([]home, error) {
 			return nil, err
 		}
 		var services []admin.Service
-		if err := c.do(ctx, http.MethodGet, base+"/services", nil, &services); err != nil {
+		err = c.do(ctx, http.MethodGet, base+"/services", nil, &services)
+		var no refused
+		if errors.As(err, &no) && no.status == http.StatusNotFound {
+			err = fmt.Errorf("ask %s/services: nothing is served here (is this the address of the process's --admin, and not of its --http?)", base)
+		}
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}

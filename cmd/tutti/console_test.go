@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tutti-go/tutti/internal/admin"
 	"github.com/tutti-go/tutti/kafka"
+	"github.com/tutti-go/tutti/problem"
 )
 
 func TestEscape(t *testing.T) {
@@ -123,5 +126,16 @@ func TestNobodyAnswers(t *testing.T) {
 		if err := execute(t.Context(), strings.Fields(args), con); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("tutti %s: %v, want %q in it", args, err, want)
 		}
+	}
+}
+
+// TestPublicPort: who asks the port for the public is told where operators are answered.
+func TestPublicPort(t *testing.T) {
+	public := httptest.NewServer(problem.Mux(http.NewServeMux()))
+	defer public.Close()
+	con := &console{out: &bytes.Buffer{}, err: &bytes.Buffer{}, getenv: noEnv}
+	err := execute(t.Context(), []string{"lag", "--admin", public.URL}, con)
+	if want := "ask " + public.URL + "/services: nothing is served here (is this the address of the process's --admin, and not of its --http?)"; err == nil || err.Error() != want {
+		t.Errorf("tutti lag of a public port: %v, want %s", err, want)
 	}
 }
