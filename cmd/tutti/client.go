@@ -24,6 +24,7 @@ const adminDefault = "http://127.0.0.1:9090"
 
 // client asks services by their admin interfaces.
 type client struct {
+	cmd     *cobra.Command // that has the flags
 	urls    []string
 	service string
 	http    http.Client
@@ -31,6 +32,7 @@ type client struct {
 
 // bind adds the flags that say which services.
 func (c *client) bind(cmd *cobra.Command, flags *pflag.FlagSet, con *console) {
+	c.cmd = cmd
 	cli.Group(flags, "Services", func(f *cli.Flags) {
 		f.StringSliceVar(&c.urls, "admin", []string{adminDefault}, "ask the processes at these `URLS`, which were started with --admin")
 		f.StringVar(&c.service, "service", "", "the service of this `NAME`, one of those that run there")
@@ -68,15 +70,15 @@ type home struct {
 // find asks who is there. Of several instances of a service the first one that answers
 // speaks: they share a database. Who asks for one service needs no other.
 func (c *client) find(ctx context.Context) ([]home, error) {
+	bases, err := c.bases()
+	if err != nil {
+		return nil, cli.Usage(c.cmd, err)
+	}
 	var homes []home
 	var errs []error
-	for _, text := range c.urls {
-		base, err := baseURL(text)
-		if err != nil {
-			return nil, err
-		}
+	for _, base := range bases {
 		var services []admin.Service
-		err = c.do(ctx, http.MethodGet, base+"/services", nil, &services)
+		err := c.do(ctx, http.MethodGet, base+"/services", nil, &services)
 		var no refused
 		if errors.As(err, &no) && no.status == http.StatusNotFound {
 			err = fmt.Errorf("ask %s/services: nothing is served here (is this the address of the process's --admin, and not of its --http?)", base)
@@ -116,6 +118,19 @@ func (c *client) one(ctx context.Context, cmd *cobra.Command) (home, error) {
 		return home{}, cli.Usage(cmd, fmt.Errorf("--service is not given, want one of %s", strings.Join(names, ", ")))
 	}
 	return homes[0], nil
+}
+
+// bases are the URLs of --admin. It reports all faults at once.
+func (c *client) bases() (out []string, err error) {
+	if len(c.urls) == 0 {
+		return nil, errors.New("--admin is empty, want http://host:port")
+	}
+	var errs []error
+	for _, text := range c.urls {
+		base, err := baseURL(text)
+		out, errs = append(out, base), append(errs, err)
+	}
+	return out, errors.Join(errs...)
 }
 
 func baseURL(text string) (string, error) {

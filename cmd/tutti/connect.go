@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -21,7 +22,11 @@ const connectWithin = 10 * time.Second // a person is waiting
 
 // connect connects to the Kafka of the settings.
 func connect(ctx context.Context, cmd *cobra.Command, set *bus.Settings, con *console) (*kafka.Bus, error) {
-	if err := set.Check(); err != nil {
+	err := set.Check()
+	if len(set.Brokers) == 0 {
+		err = errors.Join(errors.New("--brokers is empty, want host:port,…"), err)
+	}
+	if err != nil {
 		return nil, cli.Usage(cmd, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectWithin)

@@ -113,12 +113,34 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, getenv fun
 		begun = true
 		return nil
 	}
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd(args...)
+	refuseUnknown(root)
 	root.SetArgs(append([]string{}, args...)) // nil would be those of the process
 	cmd, err := root.ExecuteContextC(ctx)
 	if !begun { // all that can fail before is in what the caller gave
 		return Usage(cmd, err)
 	}
 	return err
+}
+
+// refuseUnknown makes an error of a name that the help or completion command does not
+// know. Cobra prints its help then, as if nothing were wrong.
+func refuseUnknown(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // what runs has its arguments checked
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				found, rest, err := root.Find(args)
+				if err == nil && len(rest) > 0 {
+					err = fmt.Errorf("unknown command %q for %q", rest[0], found.CommandPath())
+				}
+				return err
+			}
+		}
+	}
 }
 
 // Version is the version of the module that the program was built from.
