@@ -65,7 +65,7 @@ func (set *settings) bind(f *cli.Flags, p *Program) {
 	f.StringVar(&set.data, "data", data, "keep database and log in this `DIR`"+without)
 	f.StringVar(&set.database, "database", "", "keep the service's data in the PostgreSQL at this `URL` (postgres://user@host/database), and not in a file")
 	f.StringVar(&set.http, "http", address, "serve HTTP at this `ADDRESS`; port 0 takes a free one")
-	f.StringVar(&set.admin, "admin", "", "serve operators (tutti deadletters, jobs, lag) at this `ADDRESS`, as 127.0.0.1:9090; port 0 takes a free one. "+
+	f.StringVar(&set.admin, "admin", "", "serve operators (tutti deadletters, jobs, sagas, lag) at this `ADDRESS`, as 127.0.0.1:9090; port 0 takes a free one. "+
 		"It asks nobody who they are: keep it on this machine")
 	if len(p.Services) > 1 {
 		f.StringSliceVar(&set.services, "services", nil, "run only these `SERVICES` of "+strings.Join(p.names(), ", "))

@@ -55,6 +55,14 @@ func program(name string, register func(*Service)) cli.Func {
 	return Program{Name: name, Services: []Member{{name, register}}}.Run
 }
 
+func TestMainHelp(t *testing.T) {
+	var out bytes.Buffer
+	err := program("greeter", func(*Service) {})(t.Context(), []string{"--help"}, func(string) string { return "" }, &out, io.Discard)
+	if err != nil || !strings.Contains(out.String(), "(tutti deadletters, jobs, sagas, lag)") {
+		t.Errorf("--help = %v, and prints %q, want what --admin is for", err, out.String())
+	}
+}
+
 func TestMainServesUntilItIsStopped(t *testing.T) {
 	data := t.TempDir()
 	env := map[string]string{"TUTTI_DATA": data, "TUTTI_HTTP": "127.0.0.1:0"}

@@ -56,7 +56,7 @@ func (c *config) common(flags *pflag.FlagSet) {
 func (c *config) serving(flags *pflag.FlagSet) {
 	flags.StringVar(&c.data, "data", "data", "keep databases and log in this `DIR`")
 	flags.StringVar(&c.http, "http", "127.0.0.1:8080", "serve HTTP at this `ADDRESS`; port 0 takes a free one")
-	flags.StringVar(&c.admin, "admin", "", "serve operators (tutti deadletters, jobs, lag) at this `ADDRESS`, as 127.0.0.1:9090; port 0 takes a free one. "+
+	flags.StringVar(&c.admin, "admin", "", "serve operators (tutti deadletters, jobs, sagas, lag) at this `ADDRESS`, as 127.0.0.1:9090; port 0 takes a free one. "+
 		"It asks nobody who they are: keep it on this machine")
 	flags.StringSliceVar(&c.services, "services", nil, "run only these services of "+strings.Join(names(), ", "))
 	flags.StringToStringVar(&c.peers, "peer", nil, "pass requests for a service that runs elsewhere on, as `SERVICE=URL,…`")

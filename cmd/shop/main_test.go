@@ -38,6 +38,9 @@ func TestHelp(t *testing.T) {
 		if !strings.Contains(stdout.String(), "--data DIR") || stderr.Len() > 0 {
 			t.Errorf("shop %q prints %q and %q, want help on stdout", args, stdout.String(), stderr.String())
 		}
+		if args[0] == "--help" && !strings.Contains(stdout.String(), "(tutti deadletters, jobs, sagas, lag)") {
+			t.Errorf("shop %q prints %q, want what --admin is for", args, stdout.String())
+		}
 	}
 }
 
