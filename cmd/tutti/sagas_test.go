@@ -271,6 +271,25 @@ func TestSagaParts(t *testing.T) {
 	golden(t, "sagas-parts.txt", out.String())
 }
 
+// TestSagaHints: what is printed for a person to type can be typed.
+func TestSagaHints(t *testing.T) {
+	for want, tc := range map[string]struct {
+		id string
+		admin.SagaNeed
+	}{
+		"a is stuck: tutti sagas retry|skip c1 --saga claim --part a":          {"c1", admin.SagaNeed{Part: "a"}},
+		"a is stuck: tutti sagas retry|skip --saga claim --part a -- -x":       {"-x", admin.SagaNeed{Part: "a"}},
+		"a b: tutti sagas decide c1 yes|'no way' --saga claim":                 {"c1", admin.SagaNeed{Part: "a b", Options: []string{"yes", "no way"}}},
+		"a: tutti sagas decide --saga claim -- -x yes|no":                      {"-x", admin.SagaNeed{Part: "a", Options: []string{"yes", "no"}}},
+		"a: tutti sagas decide --saga claim -- c1 yes|-1":                      {"c1", admin.SagaNeed{Part: "a", Options: []string{"yes", "-1"}}},
+		"-p is stuck: tutti sagas retry|skip --saga claim --part -p -- '-y z'": {"-y z", admin.SagaNeed{Part: "-p"}},
+	} {
+		if got := need(admin.SagaDetail{SagaInstance: admin.SagaInstance{Saga: "claim", ID: tc.id}}, tc.SagaNeed); got != want {
+			t.Errorf("need() = %q, want %q", got, want)
+		}
+	}
+}
+
 func TestSagasOfNone(t *testing.T) {
 	s := begin(t)
 	if _, err := s.tutti("sagas", "list"); err == nil || !strings.Contains(err.Error(), "no service there directs sagas") {

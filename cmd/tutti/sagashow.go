@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -122,9 +123,23 @@ func (c *console) instance(d admin.SagaDetail, now time.Time) error {
 // need says what a person can do about a part.
 func need(d admin.SagaDetail, n admin.SagaNeed) string {
 	if len(n.Options) > 0 {
-		return fmt.Sprintf("%s: tutti sagas decide %s %s --saga %s", n.Part, quoted(d.ID), strings.Join(each(n.Options, quoted), "|"), d.Saga)
+		return n.Part + ": tutti sagas decide " + arguments("--saga "+d.Saga, d.ID, n.Options...)
 	}
-	return fmt.Sprintf("%s is stuck: tutti sagas retry|skip %s --saga %s --part %s", n.Part, quoted(d.ID), d.Saga, quoted(n.Part))
+	return n.Part + " is stuck: tutti sagas retry|skip " + arguments("--saga "+d.Saga+" --part "+quoted(n.Part), d.ID)
+}
+
+// arguments are an id, one of some options, and flags. What begins with a dash and is no
+// flag stands behind the flags.
+func arguments(flags, id string, options ...string) string {
+	words := quoted(id)
+	if len(options) > 0 {
+		words += " " + strings.Join(each(options, quoted), "|")
+	}
+	dash := func(s string) bool { return strings.HasPrefix(s, "-") }
+	if dash(id) || slices.ContainsFunc(options, dash) {
+		return flags + " -- " + words
+	}
+	return words + " " + flags
 }
 
 // quoted is a word as a shell takes it.
