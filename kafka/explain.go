@@ -64,6 +64,8 @@ func (b *Bus) explain(err error) error {
 	switch {
 	case !b.met && (errors.As(err, &hungUp) || errors.Is(err, io.EOF)):
 		return fmt.Errorf("%w: %w", ErrSecurity, advice(ErrHungUp, err, "%s", b.hint()))
+	case !b.met && b.cfg.TLS != (TLS{}) && errors.As(err, &netErr) && netErr.Timeout(): // a broker without TLS waits for more
+		return advice(ErrUnreachable, err, "check the addresses, that the brokers run, and that they speak TLS there")
 	case errors.As(err, &netErr), errors.Is(err, context.DeadlineExceeded):
 		return advice(ErrUnreachable, err, "check the addresses, and that the brokers run")
 	case passing(err):

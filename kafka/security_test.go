@@ -39,3 +39,18 @@ func TestTokensThatAreNotThereYet(t *testing.T) {
 		}
 	}
 }
+
+// A broker without TLS may wait for the rest of what it takes for a request: who speaks TLS
+// to it is told what may be wrong.
+func TestTLSToABrokerWithout(t *testing.T) {
+	t.Parallel()
+	broker, err := Embed(BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	_, err = Connect(t.Context(), Config{Brokers: broker.Addrs(), Timeout: time.Second, TLS: TLS{Enabled: true}})
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "speak TLS") {
+		t.Errorf("Connect() = %v, want %v that names TLS", err, ErrUnreachable)
+	}
+}
