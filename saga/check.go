@@ -13,8 +13,9 @@ import (
 
 // Check says everything that cannot be right in the definition: parts without a name or
 // with one that another has; parts that are never reached; steps that cannot be undone
-// although one after or beside them can fail; steps that can fail after the pivot; replies to what
-// nobody asked; and replies of which two parts that run side by side wait for the same.
+// although one after or beside them can fail, or the process be cancelled meanwhile; steps
+// that can fail after the pivot; replies to what nobody asked; and replies of which two
+// parts that run side by side wait for the same.
 func (d *Definition[S]) Check() error {
 	p := d.p
 	faults := slices.Clone(p.faults)
@@ -33,7 +34,7 @@ func (d *Definition[S]) Check() error {
 			add("instances of version %d cannot become ones of version %d", v, p.version)
 		}
 	}
-	c := checker{add: add, beside: map[*node][]*node{}}
+	c := newChecker(add)
 	c.walk(p.root)
 	c.undo()
 	if len(faults) == 0 {
@@ -50,9 +51,16 @@ func validName(s string) bool {
 }
 
 type checker struct {
-	add    func(format string, args ...any)
-	flow   []*node           // parts in the order in which they may run
-	beside map[*node][]*node // those before a part in flow that may run after it
+	add     func(format string, args ...any)
+	flow    []*node           // parts in the order in which they may run
+	beside  map[*node][]*node // those before a part in flow that may run after it
+	instead map[*node][]*node // those after a part in flow that run only if it does not
+	past    map[*node]bool    // those that run only after the pivot
+	pivot   bool              // it was passed, where walk is
+}
+
+func newChecker(add func(format string, args ...any)) *checker {
+	return &checker{add: add, beside: map[*node][]*node{}, instead: map[*node][]*node{}, past: map[*node]bool{}}
 }
 
 // walk looks at parts by themselves, and at what is reached. It reports whether what
@@ -72,20 +80,42 @@ func (c *checker) walk(n *node) bool {
 		return len(n.children) == 0 || c.goesOn(n.children[len(n.children)-1])
 	case parallel:
 		c.ambiguous(n)
-		begin := len(c.flow)
+		begin, before, after := len(c.flow), c.pivot, c.pivot
 		for _, child := range n.children {
 			own := len(c.flow)
+			c.pivot = before
 			c.walk(child)
+			after = after || c.pivot
 			for _, part := range c.flow[own:] {
 				c.beside[part] = append(c.beside[part], c.flow[begin:own]...)
 			}
 		}
-	case choice, loop:
-		for _, child := range n.children {
-			c.walk(child)
-		}
+		c.pivot = after
+	case choice:
+		c.branches(n)
+	case loop:
+		before := c.pivot
+		c.walk(n.children[0])
+		c.pivot = before // it may run not at all
 	}
 	return c.goesOn(n)
+}
+
+// branches looks at the parts of a choice. The pivot is passed if it is in each branch
+// that goes on.
+func (c *checker) branches(n *node) {
+	begin, before, after := len(c.flow), c.pivot, len(n.children) > 1
+	for _, child := range n.children {
+		own := len(c.flow)
+		c.pivot = before
+		if c.walk(child) {
+			after = after && c.pivot
+		}
+		for _, part := range c.flow[begin:own] {
+			c.instead[part] = append(c.instead[part], c.flow[own:]...)
+		}
+	}
+	c.pivot = before || after
 }
 
 // goesOn reports whether a part can succeed.
@@ -116,6 +146,8 @@ func labelOf(n *node) string {
 // part checks one part.
 func (c *checker) part(n *node) {
 	c.flow = append(c.flow, n)
+	c.past[n] = c.pivot
+	c.pivot = c.pivot || n.pivot
 	if n.name == "" || len(n.name) > 100 || strings.ContainsAny(n.name, "[]") || strings.ContainsFunc(n.name, unicode.IsControl) {
 		c.add("a part is called %q, want 1 to 100 characters without brackets", n.name)
 	}
@@ -179,55 +211,6 @@ func (n *node) each(fn func(*node)) {
 	for _, c := range n.children {
 		c.each(fn)
 	}
-}
-
-// undo finds steps that cannot be undone although they may have to be.
-func (c *checker) undo() {
-	var passed *node // the pivot
-	for i, n := range c.flow {
-		if passed != nil && canBeRefused(n) {
-			c.add("%q can fail after the pivot %q, when nothing can be undone any more", n.name, passed.name)
-		}
-		if n.pivot && passed == nil {
-			passed = n
-		}
-		if passed != nil || n.kind != step || n.send == nil || n.undo != nil || n.harmless {
-			continue
-		}
-		later, beside := slices.IndexFunc(c.flow[i+1:], canFail), slices.IndexFunc(c.beside[n], canFail)
-		switch {
-		case n.loops > 0:
-			c.add("%q is in a loop and has no Undo, although a later iteration can fail (say NothingToUndo if it leaves nothing behind)", n.name)
-		case later >= 0:
-			c.add("%q has no Undo, although %q can fail after it (say NothingToUndo if it leaves nothing behind)", n.name, c.flow[i+1+later].name)
-		case beside >= 0:
-			c.add("%q has no Undo, although %q can fail beside it (say NothingToUndo if it leaves nothing behind)", n.name, c.beside[n][beside].name)
-		case n.timesOut():
-			c.add("%q has no Undo, although its outcome may be unknown when it is given up (say NothingToUndo, or Attempts(0))", n.name)
-		}
-	}
-}
-
-func (n *node) timesOut() bool {
-	return n.kind == step && len(n.replies) > 0 && n.within > 0 && n.attempts > 0
-}
-
-// canBeRefused reports whether a part can fail by itself, and not only by being late.
-func canBeRefused(n *node) bool {
-	refuses := func(r *reply) bool { return r.means == refused }
-	switch n.kind {
-	case fail, sub:
-		return true
-	case decision:
-		return slices.ContainsFunc(n.options, func(o option) bool { return o.refuses }) || n.within > 0 && n.otherwise == nil
-	case wait:
-		return slices.ContainsFunc(n.replies, refuses) || n.within > 0 && n.otherwise == nil
-	}
-	return slices.ContainsFunc(n.replies, refuses)
-}
-
-func canFail(n *node) bool {
-	return canBeRefused(n) || n.timesOut() || n.kind == loop
 }
 
 // CheckAnswers finds commands that none of some services handles, and replies that none

@@ -268,42 +268,6 @@ func TestLongHistory(t *testing.T) {
 	}, def)
 }
 
-func TestCheck(t *testing.T) {
-	sends := saga.Send(func(s *story) do[a] { return do[a]{} })
-	for want, parts := range map[string][]*saga.Node[story]{
-		"no parts":                        {},
-		`two parts are called "a"`:        {work[a](), work[a]()},
-		"never reached":                   {saga.Fail("stop", func(*story) string { return "" }), work[a]()},
-		`"x" has no Undo`:                 {saga.Step("x", sends), work[b]()},
-		`although "b" can fail beside it`: {saga.Parallel("both", work[b](), saga.Step("x", sends))},
-		"nobody will answer":              {saga.Step("x", saga.Done(func(*story, event.Message[did[a]]) {}))},
-		"side by side":                    {saga.Parallel("both", work[a](), saga.Step("x", sends, saga.Done(func(*story, event.Message[did[a]]) {})).NothingToUndo())},
-		"can fail after the pivot":        {work[a]().Pivot(), work[b]()},
-		"waits for no event":              {saga.Wait[story]("nothing")},
-		"no options":                      {saga.Decide[story]("nothing")},
-		"at most 0 times":                 {saga.While("never", 0, func(*story) bool { return true }, work[a]())},
-		"want 1 to 100 characters":        {saga.Step[story]("")},
-		"which is for waits":              {work[a]().Otherwise(func(*story) {})},
-		"named twice":                     {starts(), starts(), work[a]()},
-		"in a loop and has no Undo":       {saga.While("loop", 5, func(*story) bool { return true }, saga.Step("x", sends))},
-		"negative":                        {work[a]().Within(-1)},
-		"its outcome may be unknown when": {saga.Step("x", sends, saga.Done(func(*story, event.Message[did[a]]) {}))},
-	} {
-		got := func() (err string) {
-			defer func() { err = fmt.Sprint(recover()) }()
-			saga.Define("wrong", 1, parts...)
-			return ""
-		}()
-		if !strings.Contains(got, want) {
-			t.Errorf("definition is refused with %q, want %q", got, want)
-		}
-	}
-	answers := saga.CheckAnswers(nil, outer())
-	if answers == nil || !strings.Contains(answers.Error(), "do-a/1, which nobody handles") || !strings.Contains(answers.Error(), "did-a/1, which nobody publishes") {
-		t.Errorf("answers: %v", answers)
-	}
-}
-
 // all is a saga of every kind of part that takes no person.
 func all() *saga.Definition[story] {
 	return saga.Define("all", 1, starts(),
