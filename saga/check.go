@@ -247,7 +247,7 @@ func CheckAnswers(services []*service.Service, sagas ...Saga) error {
 // something else.
 func (p *plan) knows(marks []mark) error {
 	for _, m := range marks {
-		if n := p.nodes[nameOf(m.Path)]; (n == nil || !n.fits(m)) && m.Is != undone && m.Is != void && m.Is != skipped {
+		if n := p.nodes[nameOf(m.Path)]; (n == nil || !n.fits(m)) && m.Is != undone && m.Is != void && m.Is != skipped && m.Is != settled {
 			return fmt.Errorf("it has reached %q, which version %d does not have, or has as something else", m.Path, p.version)
 		}
 	}

@@ -89,7 +89,7 @@ func (e *Engine) Skip(ctx context.Context, tx *store.Tx, a Action, part string) 
 		return r.each(part, open, "open", func(n *node, m *mark) error {
 			r.note(a.line("skipped", m.Path))
 			if r.Back {
-				r.set(m, undone)
+				r.set(m, settled)
 			} else {
 				r.complete(n, m)
 				m.Is = skipped

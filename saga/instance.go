@@ -40,7 +40,8 @@ const (
 	resting phase = "resting" // until the undo is sent again
 	undone  phase = "undone"
 	stuck   phase = "stuck"   // it needs a person
-	skipped phase = "skipped" // a person says that it is done, or undone
+	skipped phase = "skipped" // a person says that it is done
+	settled phase = "settled" // it was to be undone, and a person says that it is
 )
 
 // mark is where a part of an instance stands. Parts that were never reached have none.

@@ -162,12 +162,12 @@ func (v *viewer) leaf(n *node, m *mark, p *admin.SagaPart) {
 		return
 	}
 	p.Stands, p.Attempts = m.stands(), m.Tries
-	if n.kind != sub && (m.Is == done || m.Is == undone || m.Is == skipped) {
+	if n.kind != sub && (m.Is == done || m.Is == undone || m.Is == skipped || m.Is == settled) {
 		p.Note = "" // what went wrong before
 	}
 	waitsFor, undo := n.replies, false
 	switch m.Is {
-	case undoing, resting, undone:
+	case undoing, resting, undone, settled:
 		undo = true
 	case done, unknown, skipped:
 		undo = v.back && !v.over && m.Is != skipped
@@ -196,6 +196,8 @@ func (m *mark) stands() string {
 		return standsUndoing
 	case void:
 		return standsDropped
+	case settled:
+		return string(skipped)
 	}
 	return string(m.Is) // done, failed, unknown, undoing, undone, stuck, skipped
 }

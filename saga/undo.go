@@ -97,7 +97,7 @@ func (r run) backward(n *node, loops string) (outcome, error) {
 		r.set(m, undone) // a newer version leaves nothing there to undo
 		r.note(line{Did: "undone", Part: m.Path})
 	}
-	return ready, nil // failed, void, undone
+	return ready, nil // failed, void, undone, settled
 }
 
 func pickOf(m *mark) int {
