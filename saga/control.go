@@ -73,12 +73,16 @@ func (e *Engine) Retry(ctx context.Context, tx *store.Tx, a Action, part string)
 }
 
 // Skip has an instance go on as if a part that it waits for or is stuck in were done,
-// or undone: because a person has seen to it.
+// or undone: because a person has seen to it. A decision is made by [Engine.Decide], and
+// the parts of a saga within are skipped there.
 func (e *Engine) Skip(ctx context.Context, tx *store.Tx, a Action, part string) error {
 	if part == "" {
 		return problem.BadRequest("say which part to skip")
 	}
 	return e.control(ctx, tx, a, func(r run) error {
+		if m := r.mark(part); m != nil && m.Is == waiting && r.plan.is(decision, part) {
+			return problem.Conflict("%q is a decision: decide it, by %s", clip(part), join(r.plan.nodes[nameOf(part)].choices(), "or"))
+		}
 		open := func(m *mark) bool {
 			switch m.Is {
 			case stuck, sent, pausing, undoing, resting:

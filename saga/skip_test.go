@@ -3,6 +3,7 @@ package saga_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,5 +41,22 @@ func TestSkippedUndo(t *testing.T) {
 		for what, want := range map[string]int{"undo-a s": 1, "undo-b s-in": 1, "undo-c s-in": 1} {
 			w.want(what, fmt.Sprint(w.hands.times(what)), fmt.Sprint(want))
 		}
+	}, def)
+}
+
+// A decision is made, and not skipped: who tries is told so.
+func TestSkipOfDecision(t *testing.T) {
+	def := saga.Define("choose", 1, starts(),
+		saga.Decide("approval",
+			saga.Accept("yes", func(*story, saga.Decision) {}),
+			saga.Refuse("no", func(*story, saga.Decision) {})))
+	play(t, func(w *theatre) {
+		w.Publish(begin{ID: "d"})
+		w.expect("d", saga.Deciding, "")
+		err := w.skip("choose", "d", "approval")
+		if want := `"approval" is a decision: decide it, by yes or no`; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("to skip a decision is answered with %v, want %q", err, want)
+		}
+		w.expect("d", saga.Deciding, "")
 	}, def)
 }

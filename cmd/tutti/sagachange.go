@@ -81,7 +81,8 @@ them: those named, those that the flags pick, or --all of a service.` + frozen
 		cmd.Flags().StringVar(&o.part, "part", "", "the `PART` to skip")
 		cmd.Short = "Have instances go on as if a part were done, or undone"
 		cmd.Long = `Have instances go on as if the part that they wait for, or are stuck in, were done, or
-undone: because a person has seen to it.` + frozen
+undone: because a person has seen to it. What waits for a decision is not skipped: see
+"tutti sagas decide".` + frozen
 		cmd.Example = "  tutti sagas skip 4711 --saga order --part ship --note 'sent by hand'"
 	case "cancel":
 		p.bind(cmd, "running")
