@@ -12,10 +12,10 @@ import (
 )
 
 // Check says everything that cannot be right in the definition: parts without a name or
-// with one that another has; parts that are never reached; steps that cannot be undone
-// although one after or beside them can fail, or the process be cancelled meanwhile; steps
-// that can fail after the pivot; replies to what nobody asked; and replies of which two
-// parts that run side by side wait for the same.
+// with one that another has; parts and outcomes that are never reached; steps that cannot
+// be undone although one after or beside them can fail, or the process be cancelled
+// meanwhile; steps that can fail after the pivot; replies to what nobody asked; and replies
+// of which two parts that run side by side wait for the same.
 func (d *Definition[S]) Check() error {
 	p := d.p
 	faults := slices.Clone(p.faults)
@@ -151,6 +151,7 @@ func (c *checker) part(n *node) {
 	if n.name == "" || len(n.name) > 100 || strings.ContainsAny(n.name, "[]") || strings.ContainsFunc(n.name, unicode.IsControl) {
 		c.add("a part is called %q, want 1 to 100 characters without brackets", n.name)
 	}
+	c.outcomes(n)
 	switch n.kind {
 	case step:
 		if n.send == nil && len(n.replies) > 0 {
@@ -179,11 +180,52 @@ func (c *checker) part(n *node) {
 	if n.within < 0 || n.attempts < 0 || n.backoff < 0 {
 		c.add("%q has a negative time or number of attempts", n.name)
 	}
+	if n.otherwise != nil && n.within == 0 {
+		c.add("%q has an Otherwise, but no Within at the end of which it would go on so", n.name)
+	}
 	if n.otherwise != nil && n.kind != wait && n.kind != decision {
 		c.add("%q has an Otherwise, which is for waits and decisions", n.name)
 	}
 	if (n.pivot || n.harmless) && n.kind != step {
 		c.add("%q is marked as a step, and is none", n.name)
+	}
+}
+
+// outcomes finds ends of a part that cannot come, and parts that can only fail.
+func (c *checker) outcomes(n *node) {
+	c.twice(labelOf(n), n.replies)
+	if n.undo != nil {
+		c.twice("the undo of "+labelOf(n), n.undo.replies)
+	}
+	names := map[string]bool{}
+	for _, o := range n.options {
+		if names[o.name] {
+			c.add("%q has two options %q: which is meant?", n.name, o.name)
+		}
+		names[o.name] = true
+	}
+	if len(n.replies)+len(n.options) == 0 || c.goesOn(n) {
+		return
+	}
+	switch n.kind {
+	case step:
+		c.add("%q can only fail: it has no Done", n.name)
+	case wait:
+		c.add("%q can only fail: it has no Done or Otherwise", n.name)
+	case decision:
+		c.add("%q can only fail: it has no Accept or Otherwise", n.name)
+	}
+}
+
+// twice finds replies of which only the first would ever be taken.
+func (c *checker) twice(what string, replies []*reply) {
+	seen := map[contractID]bool{}
+	for _, r := range replies {
+		id := idOf(r.contract)
+		if seen[id] {
+			c.add("%s takes %s as two replies: which is meant?", what, r.contract)
+		}
+		seen[id] = true
 	}
 }
 

@@ -39,8 +39,23 @@ func TestCheck(t *testing.T) {
 		"which is for waits":              {work[a]().Otherwise(func(*story) {})},
 		"named twice":                     {starts(), starts(), work[a]()},
 		"a later iteration can fail":      {saga.While("loop", 5, func(*story) bool { return true }, saga.Step("x", sends))},
-		"negative":                        {work[a]().Within(-1)},
-		"its outcome is unknown when it":  {saga.Step("x", sends, saga.Done(func(*story, event.Message[did[a]]) {}))},
+		`"x" takes did-a/1 as two replies`: {saga.Step("x", sends, saga.Undo(func(*story) undo[a] { return undo[a]{} }),
+			saga.Done(func(*story, event.Message[did[a]]) {}),
+			saga.Failed(func(*story, event.Message[did[a]]) string { return "" }))},
+		`the undo of "x" takes gone-a/1 as two replies`: {saga.Step("x", sends, saga.Undo(func(*story) undo[a] { return undo[a]{} },
+			saga.Done(func(*story, event.Message[gone[a]]) {}),
+			saga.Busy(func(*story, event.Message[gone[a]]) string { return "" })))},
+		`"x" takes news/1 as two replies`: {saga.Wait("x",
+			saga.Failed(func(*story, event.Message[news]) string { return "" }),
+			saga.Done(func(*story, event.Message[brief]) {}))},
+		`"x" has two options "yes"`: {saga.Decide("x",
+			saga.Accept("yes", func(*story, saga.Decision) {}), saga.Refuse("yes", func(*story, saga.Decision) {}))},
+		`"x" can only fail: it has no Done or Otherwise`:   {bad()},
+		`"x" can only fail: it has no Accept or Otherwise`: {saga.Decide("x", saga.Refuse("no", func(*story, saga.Decision) {}))},
+		`"x" can only fail: it has no Done`:                {saga.Step("x", sends, saga.Failed(func(*story, event.Message[wont[a]]) string { return "" }))},
+		`"x" has an Otherwise, but no Within`:              {bad().Otherwise(func(*story) {})},
+		"negative":                                         {work[a]().Within(-1)},
+		"its outcome is unknown when it":                   {saga.Step("x", sends, saga.Done(func(*story, event.Message[did[a]]) {}))},
 	} {
 		if got := refused(parts...); !strings.Contains(got, want) {
 			t.Errorf("definition is refused with %q, want %q", got, want)
@@ -49,6 +64,23 @@ func TestCheck(t *testing.T) {
 	answers := saga.CheckAnswers(nil, outer())
 	if answers == nil || !strings.Contains(answers.Error(), "do-a/1, which nobody handles") || !strings.Contains(answers.Error(), "did-a/1, which nobody publishes") {
 		t.Errorf("answers: %v", answers)
+	}
+}
+
+// bad is a wait for bad news only.
+func bad() *saga.Node[story] {
+	return saga.Wait("x", saga.Failed(func(*story, event.Message[news]) string { return "bad news" }))
+}
+
+// A wait may be for bad news only, if it goes on without them.
+func TestWaitForFailure(t *testing.T) {
+	def := saga.Define("objections", 1, bad().Within(time.Hour).Otherwise(func(*story) {}))
+	want := "objections/1\n\n1. x: wait\n   fails with news/1\n   goes on after 1h\n"
+	if got := def.String(); got != want {
+		t.Errorf("it is drawn as\n%swant\n%s", got, want)
+	}
+	if got := def.Mermaid(); strings.Contains(got, "wait for") {
+		t.Errorf("it waits for nothing:\n%s", got)
 	}
 }
 

@@ -124,7 +124,7 @@ func (c *chart) part(n *node, from []tail) []tail {
 	case loop:
 		return c.loop(n, id, from)
 	case wait:
-		c.line(`%s{{"%s"}}`, id, labels(n.name, "wait for "+join(contracts(n.means(succeeded)), "or")))
+		c.line(`%s{{"%s"}}`, id, labels(n.name, n.awaits()))
 	case decision:
 		c.line(`%s{"%s"}`, id, labels(n.name, "a person decides"))
 	case sleep:

@@ -110,7 +110,7 @@ func (n *node) tell() (head string, more []string) {
 	case step:
 		return n.tellStep()
 	case wait:
-		return n.tellWait("wait for "+join(contracts(n.means(succeeded)), "or"), n.means(refused))
+		return n.tellWait(n.awaits(), n.means(refused))
 	case decision:
 		head, more := n.tellWait("a person decides", nil)
 		for _, opt := range n.options {
@@ -170,6 +170,14 @@ func (n *node) tellUndo() []string {
 		out = append(out, "  "+text)
 	}
 	return out
+}
+
+// awaits says what a wait is for; one for nothing but failures goes on without them.
+func (n *node) awaits() string {
+	if rs := n.means(succeeded); len(rs) > 0 {
+		return "wait for " + join(contracts(rs), "or")
+	}
+	return "wait"
 }
 
 // tellReplies says which replies do not mean success.
