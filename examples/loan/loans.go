@@ -32,13 +32,12 @@ func (a *application) about() about { return about{a.ID} }
 const small = 1000
 
 // deciding is how it is decided on an application. The first part was done by the
-// applicant; to undo it, when a later one fails, is to decline.
+// applicant; to undo it, when a later one fails or somebody cancels, is to decline.
 func deciding(deadline time.Duration) *saga.Definition[application] {
 	return saga.Define("loan.application", 1,
+		saga.OnFailure(func(a *application, reason string) { a.Why = cmp.Or(a.Why, reason) }),
 		saga.Step("apply",
-			saga.Undo(func(a *application) loanDeclined {
-				return loanDeclined{a.about(), cmp.Or(a.Why, "nobody has decided in time")}
-			})),
+			saga.Undo(func(a *application) loanDeclined { return loanDeclined{a.about(), a.Why} })),
 		saga.Step("credit check",
 			saga.Send(func(a *application) checkCredit { return checkCredit{a.about(), a.Applicant} }),
 			saga.Done(func(*application, event.Message[creditGood]) {}),
@@ -54,7 +53,10 @@ func deciding(deadline time.Duration) *saga.Definition[application] {
 				saga.Step("ask", saga.Send(func(a *application) decisionNeeded { return decisionNeeded{a.about()} })).NothingToUndo(),
 				saga.Decide("approval",
 					saga.Accept("approve", func(a *application, d saga.Decision) { a.By = d.By }),
-					saga.Refuse("decline", func(a *application, d saga.Decision) { a.refuse(d.By + " says: " + d.Note) })).Within(deadline))),
+					saga.Refuse("decline", func(a *application, d saga.Decision) { a.refuse(d.By + " says: " + d.Note) })).
+					Within(deadline).Otherwise(func(a *application) { a.refuse("nobody has decided in time") }),
+				saga.If("undecided", func(a *application) bool { return a.Why != "" },
+					saga.Fail("too late", func(a *application) string { return a.Why })))),
 		saga.Step("approve",
 			saga.Send(func(a *application) loanApproved { return loanApproved{a.about(), a.Amount, a.By} })),
 	)

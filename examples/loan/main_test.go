@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -98,6 +99,35 @@ func TestDecisions(t *testing.T) {
 			"carl|declined|Grace says: so be it", "dora|waiting for a person|", "eve|declined|a credit score of 480")
 		w.Expect(loanApproved{about{"ada"}, small + 1, "Grace"}, loanDeclined{about{"carl"}, "Grace says: so be it"})
 	})
+}
+
+// Who withdraws, or whose credit is not answered about, is not told that nobody decided.
+func TestReasons(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		open(w, month, service.Config{})
+		apply(w, "ada", "ada", 20_000)
+		apply(w, "bob", "bob", 20_000)
+		w.Quiet()
+		cancel(w, "ada", "applicant withdrew")
+		cancel(w, "bob", "")
+		w.Stop("credit")
+		apply(w, "carl", "carl", 20_000)
+		w.Sleep(4 * time.Minute)
+		expect(w, "ada|declined|applicant withdrew", "bob|declined|cancelled", "carl|declined|credit check: no answer within 1m0s")
+	})
+}
+
+// cancel does what "tutti sagas cancel" does.
+func cancel(w *tuttitest.World, id, note string) {
+	w.T().Helper()
+	body := fmt.Sprintf(`{"refs": [{"kind": "loan.application", "id": %q}], "by": "Grace", "note": %q}`, id, note)
+	r := httptest.NewRequestWithContext(w.T().Context(), http.MethodPost, "http://127.0.0.1:9090/services/loans/sagas/cancel", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	rec := httptest.NewRecorder()
+	w.Service("loans").Admin().ServeHTTP(rec, r)
+	if !strings.Contains(rec.Body.String(), `"done":true`) {
+		w.T().Errorf("to cancel %s is answered with %d %s", id, rec.Code, rec.Body)
+	}
 }
 
 // pass lets a time pass in which nothing happens. Services that wait cost a little real
