@@ -19,7 +19,7 @@ type trip struct {
 	Hotel   string `json:"hotel"`
 	Company string `json:"company"`
 	Seat    int64  `json:"seat"`
-	Why     string `json:"why"` // it was refused
+	Why     string `json:"why"` // it is given up
 }
 
 func (t *trip) about() about { return about{t.ID} }
@@ -32,8 +32,9 @@ func booking(patience time.Duration) *saga.Definition[trip] {
 		saga.StartedBy(func(t *trip, m event.Message[tripRequested]) {
 			*t = trip{ID: m.Key, Hotel: m.Body.Hotel, Company: m.Body.Company}
 		}),
+		saga.OnFailure(func(t *trip, reason string) { t.Why = cmp.Or(t.Why, reason) }),
 		saga.Step("request",
-			saga.Undo(func(t *trip) tripGivenUp { return tripGivenUp{t.about(), cmp.Or(t.Why, "no answer in time")} })),
+			saga.Undo(func(t *trip) tripGivenUp { return tripGivenUp{t.about(), t.Why} })),
 		saga.Step("flight",
 			saga.Send(func(t *trip) bookFlight { return bookFlight{t.about()} }),
 			saga.Done(func(t *trip, m event.Message[flightBooked]) { t.Seat = m.Body.Seat }),

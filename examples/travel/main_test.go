@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -70,10 +71,39 @@ func TestTrips(t *testing.T) {
 				w.T().Errorf("%s's messages are\n%s, want\n%s", trip, got, want)
 			}
 		}
-		w.Expect(tripGivenUp{about{"bob"}, "there are no rooms"}, tripGivenUp{about{"carol"}, "no answer in time"})
+		w.Expect(tripGivenUp{about{"bob"}, "there are no rooms"}, tripGivenUp{about{"carol"}, "car: no answer within 1s"})
 		w.Sleep(2 * time.Hour) // the company answers to nobody
 		settled(w, "alice")
 	})
+}
+
+// A trip that is cancelled is not said to be one that nobody answered to.
+func TestCancelled(t *testing.T) {
+	tuttitest.Run(t, func(w *tuttitest.World) {
+		w.Start("agency", program().Services[0].Register)
+		w.Publish(alice)
+		w.Quiet()
+		cancel(w, "alice", "she is ill")
+		for _, m := range program().Services[1:] {
+			w.Start(m.Name, m.Register)
+		}
+		w.Quiet()
+		w.Expect(tripGivenUp{about{"alice"}, "she is ill"})
+		settled(w)
+	})
+}
+
+// cancel does what "tutti sagas cancel" does.
+func cancel(w *tuttitest.World, trip, note string) {
+	w.T().Helper()
+	body := fmt.Sprintf(`{"refs": [{"kind": "travel.booking", "id": %q}], "by": "ann", "note": %q}`, trip, note)
+	r := httptest.NewRequestWithContext(w.T().Context(), http.MethodPost, "http://127.0.0.1:9090/services/agency/sagas/cancel", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	rec := httptest.NewRecorder()
+	w.Service("agency").Admin().ServeHTTP(rec, r)
+	if !strings.Contains(rec.Body.String(), `"done":true`) {
+		w.T().Errorf("to cancel %s is answered with %d %s", trip, rec.Code, rec.Body)
+	}
 }
 
 // settled fails the test unless the trips of some, and no others, have all three.
@@ -198,7 +228,7 @@ func TestProgram(t *testing.T) {
 How it ended
   alice   booked, in seat 1
   bob     given up: there are no rooms
-  carol   given up: no answer in time
+  carol   given up: car: no answer within 2s
 `
 	if !strings.HasSuffix(out.String(), want) {
 		t.Errorf("the program says\n%s, want at its end%s", &out, want)
