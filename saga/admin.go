@@ -154,7 +154,7 @@ func (e *Engine) adminChange(w http.ResponseWriter, r *http.Request) error {
 			done++
 		}
 	}
-	e.s.Logger().Info("sagas changed by an operator", "action", action, "by", said(c.By), "asked", len(c.Refs), "done", done)
+	e.s.Logger().Info("sagas changed by an operator", "action", action, "by", someone(c.By), "asked", len(c.Refs), "done", done)
 	return service.WriteJSON(w, http.StatusOK, out)
 }
 

@@ -2,7 +2,6 @@ package saga
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -130,7 +129,7 @@ func (r run) decide(n *node, m *mark, d Decision) error {
 			continue
 		}
 		opt.apply(r.State, d)
-		r.note(line{Did: "decided", Part: m.Path, Note: strings.TrimSpace(fmt.Sprintf("%s by %s %s", d.Option, said(d.By), d.Note))})
+		r.note(line{Did: "decided", Part: m.Path, Note: d.Option + " " + said(d.By, d.Note)})
 		if !opt.refuses {
 			r.complete(n, m)
 			return nil
@@ -198,10 +197,19 @@ func (e *Engine) control(ctx context.Context, tx *store.Tx, a Action, do func(ru
 }
 
 func (a Action) line(did, part string) line {
-	return line{Did: did, Part: part, Note: strings.TrimSpace("by " + said(a.By) + " " + clip(a.Note))}
+	return line{Did: did, Part: part, Note: said(a.By, a.Note)}
 }
 
-func said(by string) string {
+// said is who wanted something and why, for the history: "by ada: she is ill".
+func said(by, note string) string {
+	text := "by " + someone(by)
+	if note = strings.TrimSpace(clip(note)); note != "" {
+		text += ": " + note
+	}
+	return text
+}
+
+func someone(by string) string {
 	if by == "" {
 		return "somebody"
 	}
