@@ -44,7 +44,8 @@ func replayCommand(out output) *cobra.Command {
 		Short: "Process the real orders of a file, and check the invariants",
 		Long: `Process the orders and returns of FILE through all services, wait until all
 is settled, and check the invariants. FILE is CSV in the layout of the Online Retail
-data set, plain or gzip; - is standard input.
+data set, plain or gzip; - is standard input. Lines of an invoice are taken together
+where at most 15 others have begun since its first line; later ones are rejected.
 
 A replay that was stopped or killed goes on where it was when it is started again
 with the same command and --data DIR. With another file, or other orders of it

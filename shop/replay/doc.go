@@ -8,6 +8,11 @@
 // begins with C: from confirmed orders of that customer that come earlier in the
 // file, the newest first, once all of that customer's earlier orders have ended.
 //
+// The lines of an invoice need not be adjacent, but near: an invoice ends when 16 others
+// have begun after its first line, or when the open ones together have more than 2,000
+// lines. Lines of it that come later are rejected ([SeenBefore]). A line that is
+// rejected by itself neither begins an invoice nor ends one.
+//
 // Each line of the file is placed, returned, or rejected for a [Reason]. A line is
 // what ends with a newline: a quote that is not closed spoils its own line only.
 // Text is UTF-8, or Latin-1 where it is not. Prices are exact, rounded half up to

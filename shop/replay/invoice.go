@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -15,15 +16,20 @@ type invoice struct {
 	lines    []row
 }
 
-// grouper puts adjacent lines of one invoice together.
+// Invoices are open until maxOpen others have begun, or as many lines as an order may
+// have are held.
+const maxOpen = 16
+
+// grouper puts the lines of one invoice together, also where lines of others are
+// between. What it does follows from the file alone.
 type grouper struct {
 	reject func(row)
 	emit   func(invoice) error
 
-	seen    map[string]bool
-	current invoice
-	again   bool // the current invoice has been seen before
-	count   int
+	seen  map[string]bool
+	open  []*invoice // in the order in which they begin
+	held  int        // their lines
+	count int
 }
 
 // eachInvoice calls emit with every invoice of the file that has lines left, in
@@ -40,39 +46,65 @@ func eachInvoice(ctx context.Context, src *source, reject func(row), emit func(i
 	if err := src.each(add); err != nil {
 		return err
 	}
-	return g.flush()
+	return g.finish(0, 0)
 }
 
+// add takes a line in. One that is rejected neither begins an invoice nor ends one.
 func (g *grouper) add(r row) error {
-	if r.invoice != "" && r.invoice != g.current.id {
-		if err := g.flush(); err != nil {
-			return err
-		}
-		id := strings.Clone(r.invoice) // not to keep the whole line
-		g.current = invoice{place: g.count, id: id, returned: r.returned}
-		g.again = g.seen[id]
-		g.seen[id] = true
-		g.count++
-	}
+	inv := g.opened(r.invoice)
 	switch {
 	case r.invoice == "" || r.reason == NotASale:
 		g.reject(r)
-	case g.again:
+	case inv == nil && g.seen[r.invoice]:
 		g.reject(r.rejected(SeenBefore, r.invoice))
 	case r.reason != "":
 		g.reject(r)
-	case len(g.current.lines) == maxLines:
+	case inv != nil && len(inv.lines) == maxLines:
 		g.reject(r.rejected(ManyLines, r.invoice))
 	default:
-		g.current.lines = append(g.current.lines, r)
+		if inv == nil {
+			inv = g.begin(r)
+		}
+		inv.lines = append(inv.lines, r)
+		g.held++
+	}
+	return g.finish(maxOpen, maxLines)
+}
+
+// opened is the open invoice of this id, or nil.
+func (g *grouper) opened(id string) *invoice {
+	for _, inv := range slices.Backward(g.open) { // most likely the last
+		if inv.id == id {
+			return inv
+		}
 	}
 	return nil
 }
 
-// flush ends the current invoice. Its customer is the first that its lines name.
-func (g *grouper) flush() error {
-	inv := g.current
-	g.current = invoice{}
+func (g *grouper) begin(r row) *invoice {
+	id := strings.Clone(r.invoice) // not to keep the whole line
+	inv := &invoice{place: g.count, id: id, returned: r.returned}
+	g.open = append(g.open, inv)
+	g.seen[id] = true
+	g.count++
+	return inv
+}
+
+// finish ends the oldest invoices until at most so many, with so many lines, are open.
+func (g *grouper) finish(invoices, lines int) error {
+	for len(g.open) > invoices || g.held > lines {
+		inv := g.open[0]
+		g.open = slices.Delete(g.open, 0, 1)
+		g.held -= len(inv.lines)
+		if err := g.end(*inv); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end ends an invoice. Its customer is the first that its lines name.
+func (g *grouper) end(inv invoice) error {
 	for _, r := range inv.lines {
 		if inv.customer == "" {
 			inv.customer = r.customer

@@ -10,7 +10,7 @@ const (
 	LongLine    Reason = "line is too long"
 	Malformed   Reason = "malformed line"      // fields or numbers that cannot be read
 	NotASale    Reason = "not a sale"          // invoices that are neither 536365 nor C536365
-	SeenBefore  Reason = "invoice seen before" // lines of one invoice are adjacent
+	SeenBefore  Reason = "invoice seen before" // and ended: its lines are too far apart in the file
 	NotAProduct Reason = "not a product"       // postage, fees, discounts, tests
 	OutOfRange  Reason = "number out of range"
 	NotPositive Reason = "quantity is not positive"

@@ -43,8 +43,8 @@ type Config struct {
 	// Progress is called every ProgressEvery (default 250 ms) and at the end.
 	Progress      func(Progress)
 	ProgressEvery time.Duration
-	// Rejected is called with every rejected line, one at a time. Those of returns
-	// come out of order.
+	// Rejected is called with every rejected line, one at a time. Those that are
+	// rejected with or after their invoice come out of order.
 	Rejected func(Rejection)
 	// Logger defaults to slog.Default.
 	Logger *slog.Logger
