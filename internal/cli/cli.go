@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -20,18 +21,13 @@ type Func func(ctx context.Context, args []string, getenv func(string) string, s
 
 // Main runs the program in the process's surroundings and exits: with 0, with 1 if
 // it failed, or with 2 if it was called wrongly. SIGINT and SIGTERM end its
-// context; a second one ends the process at once.
+// context; a second one, half a second later or more, ends the process at once.
 func Main(name string, run Func) {
 	relaxGC(os.Getenv)
 	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		stop()
-		<-signals
-		os.Exit(1)
-	}()
+	go heed(signals, stop, func() { os.Exit(1) })
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	if err != nil && !errors.Is(err, errSaid) {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", name, clip(err.Error()))
@@ -41,6 +37,25 @@ func Main(name string, run Func) {
 		fmt.Fprintf(os.Stderr, "Run '%s --help' for usage.\n", wrong.command)
 	}
 	os.Exit(code(err))
+}
+
+// sameWish is how close signals are that are one: timeout of GNU sends its signal to the
+// process and then to the process's group, a terminal and a supervisor may both send.
+const sameWish = 500 * time.Millisecond
+
+// heed stops at the first signal, and ends the process at the next.
+func heed(signals <-chan os.Signal, stop, end func()) {
+	if _, ok := <-signals; !ok {
+		return
+	}
+	first := time.Now()
+	stop()
+	for range signals {
+		if time.Since(first) >= sameWish {
+			end()
+			return
+		}
+	}
 }
 
 // relaxGC lets the heap grow to five times of what lives in it before garbage is
