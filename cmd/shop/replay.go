@@ -171,13 +171,14 @@ func (r *replaying) replay(ctx context.Context, out output, log *slog.Logger, fi
 		return sum, report, errors.Join(err, s.close())
 	}
 	var unread error
+	begun := time.Now()
 	err = s.run(ctx, func(ctx context.Context) (err error) {
 		if err := s.ready(ctx); err != nil {
 			return err
 		}
 		sum, err = replay.Run(ctx, file, replay.Config{
 			Handler: s.routes, Outcomes: replay.FromLog(s.bus.Bus), Quiet: s.quiet,
-			Rate: r.rate, Stock: r.stock, Decline: r.decline, Mixed: r.mixed,
+			Begun: begun, Rate: r.rate, Stock: r.stock, Decline: r.decline, Mixed: r.mixed,
 			Progress: progressTo(out.screen, log), Rejected: rejections.add, Logger: log,
 		})
 		if sum.Settled {
@@ -286,7 +287,7 @@ func printReplay(w io.Writer, asJSON bool, sum replay.Summary, report verify.Rep
 	fmt.Fprintf(w, "%.1f s, %.0f orders/s; half of the orders took up to %.0f ms, 99 %% up to %.0f ms\n",
 		sum.Seconds, sum.OrdersPerSecond, sum.Latency.P50, sum.Latency.P99)
 	if sum.Resumed > 0 {
-		fmt.Fprintf(w, "%d of the orders had ended in an earlier run; speed and times are of the others\n", sum.Resumed)
+		fmt.Fprintf(w, "%d of the orders had ended in an earlier run; the speed is of the others\n", sum.Resumed)
 	}
 	if sum.Invariants != nil {
 		printReport(w, report)

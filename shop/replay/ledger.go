@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -9,6 +10,8 @@ import (
 // ledger is what is known of the file's orders and returns while they are under
 // way. It is safe for concurrent use.
 type ledger struct {
+	begun time.Time // the run
+
 	mu       sync.Mutex
 	known    map[string]bool // the ids of the file's orders
 	orders   map[string]*entry
@@ -18,6 +21,8 @@ type ledger struct {
 
 	tally    Summary
 	waits    []time.Duration // from sending an order to its outcome
+	start    time.Time       // of placing orders
+	ahead    bool            // orders of an earlier run ended in this one before that
 	underWay int             // orders and returns
 	complete bool            // nothing will be added
 	idle     chan struct{}   // closed when nothing is under way any more
@@ -31,12 +36,14 @@ type entry struct {
 	outcome  *Outcome
 }
 
-// resumed reports whether the order had ended before it was sent: in an earlier
-// run. Outcomes have milliseconds.
-func (e *entry) resumed() bool { return e.outcome.At.Before(e.sent.Truncate(time.Millisecond)) }
+// endedBefore reports whether the order ended before t. Outcomes have milliseconds.
+func (e *entry) endedBefore(t time.Time) bool {
+	return e.outcome.At.Before(t.Truncate(time.Millisecond))
+}
 
-func newLedger(p *plan) *ledger {
+func newLedger(p *plan, begun time.Time) *ledger {
 	l := &ledger{
+		begun: begun, start: begun,
 		known: p.orders, orders: map[string]*entry{}, early: map[string]Outcome{}, accounts: map[string]*account{},
 		names: map[string]string{}, tally: Summary{Rejected: map[Reason]int{}}, idle: make(chan struct{}),
 	}
@@ -51,6 +58,13 @@ func (l *ledger) intern(sku string) string {
 		return known
 	}
 	return strings.Clone(sku)
+}
+
+// open notes that orders are placed from now on.
+func (l *ledger) open(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.start = now
 }
 
 // begin notes an order that is about to be sent.
@@ -119,7 +133,7 @@ func (l *ledger) settle(o Outcome, now time.Time) (ready []*giveBack, ended bool
 		return nil, false
 	}
 	e.outcome = &o
-	if !e.resumed() {
+	if !e.endedBefore(e.sent) { // else it was sent before, by an earlier run
 		l.waits = append(l.waits, now.Sub(e.sent))
 	}
 	return l.end(e)
@@ -137,8 +151,11 @@ func (l *ledger) end(e *entry) (ready []*giveBack, ended bool) {
 		e.state = orderCancelled
 		l.tally.Cancelled++
 	}
-	if e.resumed() {
+	switch {
+	case e.endedBefore(l.begun):
 		l.tally.Resumed++
+	case e.endedBefore(l.start):
+		l.ahead = true
 	}
 	return l.remove(e), true
 }
@@ -197,11 +214,16 @@ func (l *ledger) check() {
 	}
 }
 
-// summary is the tally so far.
-func (l *ledger) summary() (s Summary, waits []time.Duration) {
+// summary is the tally so far, with the times up to end.
+func (l *ledger) summary(end time.Time) Summary {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.tally.clone(), append([]time.Duration(nil), l.waits...)
+	s, start := l.tally.clone(), l.start
+	if l.ahead {
+		start = l.begun
+	}
+	s.measure(end.Sub(start), slices.Clone(l.waits))
+	return s
 }
 
 // progress is the tally so far without what grows with the file.

@@ -24,6 +24,9 @@ type Config struct {
 	// every order has ended, until it is so. Default: it is not waited for.
 	Quiet func(ctx context.Context) (bool, error)
 
+	// Begun is when the shop began to work in this run, on the orders of an earlier one
+	// as well; default when Run is called. Orders that ended before have been resumed.
+	Begun time.Time
 	// Rate is the most orders a second; 0 means as fast as possible.
 	Rate float64
 	// Stock is what the shop has of each product at the beginning; default
@@ -55,6 +58,9 @@ func (c Config) withDefaults() Config {
 	c.Requests = cmp.Or(c.Requests, 256)
 	c.InFlight = cmp.Or(c.InFlight, 1_000)
 	c.ProgressEvery = cmp.Or(c.ProgressEvery, 250*time.Millisecond)
+	if c.Begun.IsZero() {
+		c.Begun = time.Now()
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -91,7 +97,7 @@ func Run(ctx context.Context, file *File, cfg Config) (Summary, error) {
 		return Summary{}, fmt.Errorf("configure replay: %w", err)
 	}
 	r := &run{
-		cfg: cfg, src: &file.source, plan: file.plan, ledger: newLedger(file.plan),
+		cfg: cfg, src: &file.source, plan: file.plan, ledger: newLedger(file.plan, cfg.Begun),
 		client: &client{handler: cfg.Handler, slots: make(chan struct{}, cfg.Requests)},
 		flight: make(chan struct{}, cfg.InFlight),
 	}
@@ -131,10 +137,9 @@ func (r *run) run(ctx context.Context) (Summary, error) {
 		r.cancel(err) // the first call counts
 	})
 	side.Go(func() { r.tick(ctx) })
-	r.start = time.Now()
 	unread := r.feed(ctx)
 	err := r.wait(ctx) // also where the rest of the file is unread
-	took := time.Since(r.start)
+	end := time.Now()
 	if err == nil && r.cfg.Quiet != nil {
 		err = r.quiet(ctx)
 	}
@@ -149,10 +154,9 @@ func (r *run) run(ctx context.Context) (Summary, error) {
 	side.Wait() // starts no more work
 	r.work.Wait()
 	r.progress()
-	s, waits := r.ledger.summary()
+	s := r.ledger.summary(end)
 	s.Lines = r.plan.lines
 	s.Unsettled, s.Settled = r.ledger.progress().UnderWay, settled
-	s.measure(took, waits)
 	return s, err
 }
 
@@ -162,6 +166,7 @@ func (r *run) feed(ctx context.Context) error {
 		return err
 	}
 	r.start = time.Now()
+	r.ledger.open(r.start)
 	defer r.ledger.finish()
 	return eachInvoice(ctx, r.src, r.reject, func(inv invoice) error {
 		if !inv.returned && !r.plan.orders[inv.id] {

@@ -21,19 +21,22 @@ type Summary struct {
 	Returned  int            `json:"returned"` // lines that took goods back
 	Returns   int            `json:"returns"`  // invoices that did
 	Rejected  map[Reason]int `json:"rejected"` // lines
-	// Resumed is how many of the orders had ended in an earlier run. They do not
-	// count for the speed and the latency.
+	// Resumed is how many of the orders had ended before this run. They do not count
+	// for the speed.
 	Resumed int `json:"resumed"`
 	// Unsettled is how many orders and returns were under way when the replay was
 	// stopped.
 	Unsettled int `json:"unsettled"`
 	// Events is how many events the shop has published since its data began; the
 	// caller adds it and the invariants from [verify.Run].
-	Events          int64   `json:"events"`
+	Events int64 `json:"events"`
+	// Seconds is from placing the first order, or from the beginning of the run if
+	// orders of an earlier one ended before that.
 	Seconds         float64 `json:"seconds"`
 	OrdersPerSecond float64 `json:"orders_per_second"`
 	// Latency is from sending an order to learning that it is confirmed or
-	// cancelled.
+	// cancelled. It is not known of orders that an earlier run has sent, and that
+	// ended before they were sent again.
 	Latency    Latency                     `json:"latency_ms"`
 	Invariants map[string]verify.Invariant `json:"invariants"`
 
