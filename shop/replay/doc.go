@@ -23,9 +23,11 @@
 // # Guarantees
 //
 // Everything that is sent may be sent again: the same command on the same data,
-// after a crash at any moment, goes on and ends with the same figures. No line of
-// any content stops a replay. A shop that is overloaded is waited for. Where the file
-// cannot be read to its end any more, what was placed until then is waited for.
+// after a crash at any moment, goes on and ends with the same figures, as long as
+// there is stock for all orders. Where it is scarce they compete for it, and which
+// are confirmed differs from run to run. No line of any content stops a replay. A shop
+// that is overloaded is waited for. Where the file cannot be read to its end any more,
+// what was placed until then is waited for.
 //
 // # What it does not do
 //

@@ -11,7 +11,8 @@ import (
 
 // Summary is how a replay ended. Of a complete one, Lines = Placed + Returned + the
 // sum of Rejected, and Orders = Confirmed + Cancelled; after a crash the same
-// command on the same data ends with the same figures, but for the times.
+// command on the same data ends with the same figures, but for the times, as long as
+// there is stock for all orders.
 type Summary struct {
 	Lines     int            `json:"lines"` // of data in the file
 	Orders    int            `json:"orders"`
@@ -19,7 +20,7 @@ type Summary struct {
 	Cancelled int            `json:"cancelled"`
 	Placed    int            `json:"placed"`   // lines of orders
 	Returned  int            `json:"returned"` // lines that took goods back
-	Returns   int            `json:"returns"`  // invoices that did
+	Returns   int            `json:"returns"`  // invoices that did, from one order or several
 	Rejected  map[Reason]int `json:"rejected"` // lines
 	// Resumed is how many of the orders had ended before this run. They do not count
 	// for the speed.

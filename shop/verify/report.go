@@ -25,7 +25,7 @@ type Report struct {
 	Orders     int                  `json:"orders"`
 	Confirmed  int                  `json:"confirmed"`
 	Cancelled  int                  `json:"cancelled"`
-	Returns    int                  `json:"returns"`
+	Returns    int                  `json:"returns"` // each of one order
 	// Events is how many events the services have published since their data began.
 	Events int64 `json:"events"`
 	// Unsettled is what is under way. It is no violation in itself: a shop that was
