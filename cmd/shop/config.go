@@ -95,8 +95,7 @@ func (c *config) validate() error {
 		check(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "--peer has %q for %s, want http://host:port", text, name)
 	}
 	check(c.traffic >= 0 && c.traffic <= maxTraffic, "--traffic is %v, want 0 to %d", c.traffic, maxTraffic)
-	style := orderv1.Style(c.style)
-	check(style == orderv1.Choreography || style == orderv1.Orchestration, "--style is %q, want choreography or orchestration", c.style)
+	check(isStyle(c.style), "--style is %q, want choreography or orchestration", c.style)
 	check(slices.Contains(fulfilment.Flows, fulfilment.Flow(c.flow)), "--flow is %q, want reserve-first or pay-first", c.flow)
 	check(c.deadline >= time.Second, "--deadline is %v, want 1s or more", c.deadline)
 	r := service.Recovery(c.recovery)
@@ -121,6 +120,10 @@ func (c *config) databaseOf(name string) string {
 		return store.Schema(c.database, name)
 	}
 	return "sqlite:" + filepath.Join(c.data, name+".db")
+}
+
+func isStyle(s string) bool {
+	return s == string(orderv1.Choreography) || s == string(orderv1.Orchestration)
 }
 
 func isAddress(s string) bool {

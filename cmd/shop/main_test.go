@@ -77,6 +77,8 @@ func TestBadArguments(t *testing.T) {
 		{"environment of a subcommand", []string{"replay", "f"}, []string{"SHOP_RATE", "fast"}, []string{"SHOP_RATE", "fast"}},
 		{"file", []string{"--config", config}, nil, []string{"shop.conf:1", "lots"}},
 		{"replay", []string{"replay", "f", "--rate=-1", "--stock", "0", "--decline", "101"}, nil, []string{"--rate", "--stock", "--decline"}},
+		{"replay style", []string{"replay", "f", "--style", "tango"}, nil, []string{`--style is "tango", want choreography, orchestration or mixed`}},
+		{"style", []string{"--style", "mixed"}, nil, []string{`--style is "mixed", want choreography or orchestration`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Chdir(dir)

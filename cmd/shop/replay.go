@@ -86,10 +86,13 @@ func (r *replaying) validate() error {
 	check(r.stock >= 1 && r.stock <= maxStock, "--stock is %d, want 1 to %d", r.stock, maxStock)
 	check(r.decline >= 0 && r.decline <= 100, "--decline is %v, want 0 to 100", r.decline)
 	check(!r.overwrites(), "--rejected is %s, the file of the orders, want another one", r.rejected)
-	if r.mixed = r.style == mixture; r.mixed {
+	r.mixed = r.style == mixture
+	check(r.mixed || isStyle(r.style), "--style is %q, want choreography, orchestration or mixed", r.style)
+	if r.mixed {
 		r.style = string(orderv1.Choreography)
 	}
-	c := r.config // of which this command has some flags only
+	c := r.config                          // of which this command has some flags only
+	c.style = string(orderv1.Choreography) // what it may be differs here
 	c.http = "127.0.0.1:0"
 	if c.data == "" {
 		c.data = os.TempDir()
