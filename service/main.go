@@ -69,7 +69,9 @@ func (set *settings) bind(f *cli.Flags, p *Program) {
 		"It asks nobody who they are: keep it on this machine")
 	if len(p.Services) > 1 {
 		f.StringSliceVar(&set.services, "services", nil, "run only these `SERVICES` of "+strings.Join(p.names(), ", "))
+		cli.WantValue(f, "services")
 	}
+	cli.WantValue(f, "database")
 	f.StringVar(&set.logLevel, "log-level", level, "log from this `LEVEL` on: debug, info, warn or error")
 	f.StringVar(&set.recovery, "recover", "", "start although database and log do not fit: `HOW` is rewind or skip")
 	if p.Flags != nil {

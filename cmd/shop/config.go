@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tutti-go/tutti/internal/bus"
+	"github.com/tutti-go/tutti/internal/cli"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/shop/fulfilment"
 	"github.com/tutti-go/tutti/shop/orderv1"
@@ -46,6 +47,7 @@ func (c *config) common(flags *pflag.FlagSet) {
 	c.bus.BindConnection(flags, " and embed none")
 	c.bus.BindEmbedded(flags)
 	flags.StringVar(&c.database, "database", "", "keep what services store in the PostgreSQL at this `URL` (postgres://user@host/shop), in a schema each, and not in files")
+	cli.WantValue(flags, "database")
 	c.bus.BindTopics(flags)
 	flags.StringVar(&c.recovery, "recover", "", "start although databases and log do not fit: `HOW` is rewind or skip")
 	flags.StringVar(&c.flow, "flow", string(fulfilment.ReserveFirst), "have the mediator direct orders in this `ORDER`: reserve-first or pay-first")
@@ -59,6 +61,7 @@ func (c *config) serving(flags *pflag.FlagSet) {
 	flags.StringVar(&c.admin, "admin", "", "serve operators (tutti deadletters, jobs, sagas, lag) at this `ADDRESS`, as 127.0.0.1:9090; port 0 takes a free one. "+
 		"It asks nobody who they are: keep it on this machine")
 	flags.StringSliceVar(&c.services, "services", nil, "run only these services of "+strings.Join(names(), ", "))
+	cli.WantValue(flags, "services")
 	flags.StringToStringVar(&c.peers, "peer", nil, "pass requests for a service that runs elsewhere on, as `SERVICE=URL,…`")
 	flags.StringVar(&c.style, "style", string(orderv1.Choreography), "process orders that name no style by this `STYLE`: choreography or orchestration")
 	flags.Float64Var(&c.traffic, "traffic", 3, "place `N` demonstration orders a second; 0 for none. There are products and stock to order in any case")

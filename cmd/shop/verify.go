@@ -60,6 +60,7 @@ It ends with 0 if every invariant holds.`,
 	}
 	cmd.Flags().StringVar(&cfg.Dir, "data", "data", "look at the shop in this `DIR`")
 	cmd.Flags().StringVar(&cfg.Database, "database", "", "read the databases from the PostgreSQL at this `URL`, and not from DIR")
+	cli.WantValue(cmd.Flags(), "database")
 	connection.BindConnection(cmd.Flags(), " for the log, and not that in DIR")
 	cmd.Flags().BoolVar(&cfg.Settled, "settled", false, "also take for a violation whatever is still under way")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON instead of text for people")

@@ -43,6 +43,7 @@ const (
 func (s *Settings) BindConnection(f *cli.Flags, without string) {
 	cli.Group(f, kafkaGroup, func(f *cli.Flags) {
 		f.StringSliceVar(&s.Brokers, "brokers", s.Brokers, "use the Kafka at these `ADDRESSES` (host:port,…)"+without)
+		cli.WantValue(f, "brokers")
 	})
 	cli.Group(f, accessGroup, func(f *cli.Flags) {
 		f.BoolVar(&s.tls.Enabled, "tls", false, "encrypt connections; the other --tls flags imply it")

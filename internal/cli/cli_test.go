@@ -18,6 +18,8 @@ func program(size *int, names *[]string, wait *time.Duration, fail error) *cobra
 	root := &cobra.Command{Use: "prog", RunE: func(*cobra.Command, []string) error { return fail }, Args: cobra.NoArgs}
 	root.Flags().IntVar(size, "size", 1, "how large")
 	root.Flags().StringSliceVar(names, "names", nil, "which ones")
+	root.Flags().String("place", "here", "where")
+	WantValue(root.Flags(), "names", "place")
 	root.Flags().DurationVar(wait, "wait-time", time.Second, "how long")
 	sub := &cobra.Command{Use: "sub FILE", Args: cobra.ExactArgs(1), RunE: func(*cobra.Command, []string) error { return nil }}
 	sub.Flags().String("other", "", "something else")
@@ -107,6 +109,10 @@ func TestExitCodes(t *testing.T) {
 		{name: "no value", args: []string{"--config", write("size 3")}, code: 2, want: ":1: want flag = value"},
 		{name: "bad value", args: []string{"--config", write("size = \"")}, code: 2, want: "quoted value"},
 		{name: "wrong value", args: []string{"--config", write("size = many")}, code: 2, want: "many"},
+		{name: "empty flags", args: []string{"--names=", "--place", ""}, code: 2, want: "--names: empty, want a value, or leave it out\n--place: empty"},
+		{name: "empty in the file", args: []string{"--config", write("names =")}, code: 2, want: ":1: empty"},
+		{name: "empty in the file, and a flag", args: []string{"--config", write("names ="), "--names=a"}, code: 0},
+		{name: "empty in the file of another command", args: []string{"sub", "x", "--config", write("names =")}, code: 0},
 		{name: "twice", args: []string{"--config", write("size = 1\nsize = 2")}, code: 2, want: "already"},
 		{name: "too large", args: []string{"--config", write(strings.Repeat("# x\n", maxFile/3))}, code: 2, want: "want at most"},
 		{name: "one long line", args: []string{"--config", write(strings.Repeat("x", 2*maxFile))}, code: 2, want: "want flag = value"},
@@ -124,6 +130,19 @@ func TestExitCodes(t *testing.T) {
 			}
 			if err != nil && !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %.300q, want %q in it", err, tc.want)
+			}
+		})
+	}
+}
+
+// An empty variable is none, but where a flag wants a value.
+func TestEmptyVariable(t *testing.T) {
+	for variable, want := range map[string]int{"P_SIZE": 0, "P_NAMES": 2, "P_PLACE": 2} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, "")
+			root := program(new(int), new([]string), new(time.Duration), nil)
+			if err := Execute(context.Background(), root, nil, os.Getenv, "P"); code(err) != want {
+				t.Errorf("exit code %d, want %d (error %v)", code(err), want, err)
 			}
 		})
 	}

@@ -30,22 +30,60 @@ func Configure(cmd *cobra.Command, getenv func(string) string, prefix string) er
 	}
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f == config || f.Name == "help" || f.Name == "version" {
+		if f == config || f.Name == "help" || f.Name == "version" {
 			return
 		}
-		name, value := variable(prefix, f.Name), ""
-		if value = getenv(name); value == "" {
-			s, ok := file[f.Name]
-			if !ok {
-				return
-			}
-			name, value = s.origin, s.value
+		origin, err := fill(flags, f, getenv, variable(prefix, f.Name), file)
+		if err == nil && origin != "" && wantsValue(f) && isEmpty(f.Value) {
+			err = errors.New("empty, want a value, or leave it out")
 		}
-		if err := flags.Set(f.Name, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", origin, err))
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// fill sets a flag that was not given on the command line. It returns where its value
+// is from, or nothing for the default.
+func fill(flags *Flags, f *pflag.Flag, getenv func(string) string, name string, file map[string]setting) (origin string, err error) {
+	if f.Changed {
+		return "--" + f.Name, nil
+	}
+	value := getenv(name)
+	_, set := os.LookupEnv(name) // getenv cannot tell an empty variable from none
+	if value != "" || set && wantsValue(f) {
+		return name, flags.Set(f.Name, value)
+	}
+	s, ok := file[f.Name]
+	if !ok {
+		return "", nil
+	}
+	return s.origin, flags.Set(f.Name, s.value)
+}
+
+const valueKey = "tutti_value" // annotation of a flag
+
+// WantValue has flags refuse a value that is given but empty, as by a script that did
+// not find out what to give: the default would mean another system.
+func WantValue(f *Flags, names ...string) {
+	for _, name := range names {
+		if err := f.SetAnnotation(name, valueKey, nil); err != nil {
+			panic(err) // no such flag
+		}
+	}
+}
+
+func wantsValue(f *pflag.Flag) bool {
+	_, found := f.Annotations[valueKey]
+	return found
+}
+
+func isEmpty(v pflag.Value) bool {
+	if list, ok := v.(pflag.SliceValue); ok {
+		return len(list.GetSlice()) == 0
+	}
+	return v.String() == ""
 }
 
 // variable is the environment variable of a flag, as in SHOP_LOG_LEVEL.

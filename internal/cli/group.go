@@ -15,8 +15,8 @@ func Group(f *Flags, heading string, bind func(*Flags)) {
 	group.SortFlags = false
 	bind(group)
 	group.VisitAll(func(flag *pflag.Flag) {
-		flag.Annotations = map[string][]string{groupKey: {heading}}
 		f.AddFlag(flag)
+		_ = f.SetAnnotation(flag.Name, groupKey, []string{heading}) // it is there
 	})
 }
 
