@@ -26,7 +26,7 @@ type product struct {
 func (p product) validate() error {
 	switch {
 	case !validSKU(p.SKU):
-		return problem.BadRequest("SKU %q: want 1 to %d printable ASCII characters without spaces or slashes", clip(p.SKU), maxSKU)
+		return problem.BadRequest("SKU %q: want 1 to %d printable ASCII characters without spaces or slashes, and not . or ..", clip(p.SKU), maxSKU)
 	case p.Name == "" || utf8.RuneCountInString(p.Name) > maxName:
 		return problem.Unprocessable("name has %d characters, want 1 to %d", utf8.RuneCountInString(p.Name), maxName)
 	case strings.ContainsFunc(p.Name, unicode.IsControl):

@@ -15,7 +15,7 @@ type routes struct{ s *service.Service }
 func (rt routes) put(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	if !validID(id) {
-		return problem.BadRequest("customer id %q: want 1 to %d printable ASCII characters without spaces or slashes", clip(id), maxID)
+		return problem.BadRequest("customer id %q: want 1 to %d printable ASCII characters without spaces or slashes, and not . or ..", clip(id), maxID)
 	}
 	var p profile
 	if err := service.ReadJSON(w, r, &p); err != nil {

@@ -31,7 +31,7 @@ func (l level) view() view { return view{l.SKU, l.Received, l.Reserved, l.availa
 
 const (
 	maxID  = 128 // bytes
-	idRule = "want 1 to 128 printable ASCII characters without spaces or slashes"
+	idRule = "want 1 to 128 printable ASCII characters without spaces or slashes, and not . or .."
 )
 
 // validID reports whether s can be a SKU or a key. The names "." and ".." cannot:
@@ -89,10 +89,12 @@ func (rt routes) list(w http.ResponseWriter, r *http.Request) error {
 
 // receive answers 201 to a new goods receipt, 200 to its repetition.
 func (rt routes) receive(w http.ResponseWriter, r *http.Request) error {
-	sku, key := r.PathValue("sku"), r.Header.Get("Idempotency-Key")
+	sku, key, keys := r.PathValue("sku"), r.Header.Get("Idempotency-Key"), len(r.Header.Values("Idempotency-Key"))
 	switch {
 	case !validID(sku):
 		return problem.BadRequest("SKU %q: %s", clip(sku), idRule)
+	case keys > 1:
+		return problem.BadRequest("%d headers Idempotency-Key, want one", keys)
 	case key == "":
 		return problem.BadRequest("header Idempotency-Key is missing: choose a value for each request, and send the same again if you repeat it")
 	case !validID(key):

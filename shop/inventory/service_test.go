@@ -17,6 +17,7 @@ import (
 )
 
 // call makes a request of the inventory service, and returns status and body.
+// Newlines divide several keys.
 func call(w *tuttitest.World, method, path, key, body string) string {
 	w.T().Helper()
 	r, err := http.NewRequestWithContext(w.T().Context(), method, "http://inventory"+path, strings.NewReader(body))
@@ -24,7 +25,7 @@ func call(w *tuttitest.World, method, path, key, body string) string {
 		w.T().Fatal(err)
 	}
 	if key != "" {
-		r.Header.Set("Idempotency-Key", key)
+		r.Header["Idempotency-Key"] = strings.Split(key, "\n")
 	}
 	resp, err := w.HTTP("inventory").Do(r)
 	if err != nil {
@@ -131,6 +132,7 @@ func TestRoutes(t *testing.T) {
 			{"POST", "/stock/A/receipts", "", `{"quantity":1}`, "400 "},
 			{"POST", "/stock/A/receipts", "a b", `{"quantity":1}`, "400 "},
 			{"POST", "/stock/a%2Fb/receipts", "k4", `{"quantity":1}`, "400 "},
+			{"POST", "/stock/A/receipts", "k4\nk5", `{"quantity":1}`, "400 "},
 			{"POST", "/stock/A/receipts", "k5", `{"quantity":0}`, "422 "},
 			{"POST", "/stock/A/receipts", "k5", `{"quantity":1.5}`, "400 "},
 			{"POST", "/stock/A/receipts", "k5", `{"quantity":1,"x":1}`, "400 "},

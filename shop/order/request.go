@@ -51,7 +51,7 @@ func (f faults) err(what string) error {
 	return problem.Unprocessable("%s: %s", what, f)
 }
 
-const idRule = "want 1 to 128 printable ASCII characters without spaces or slashes"
+const idRule = "want 1 to 128 printable ASCII characters without spaces or slashes, and not . or .."
 
 // validID reports whether s can be an id. The names "." and ".." cannot: no URL
 // can hold them as a part of its path.

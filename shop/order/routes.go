@@ -67,6 +67,9 @@ func (rt routes) place(w http.ResponseWriter, r *http.Request) error {
 // idempotencyKey is the id that the client chose for what it asks for, so that
 // asking again asks for the same.
 func idempotencyKey(r *http.Request) (string, error) {
+	if n := len(r.Header.Values("Idempotency-Key")); n > 1 {
+		return "", problem.BadRequest("%d headers Idempotency-Key, want one", n)
+	}
 	key := r.Header.Get("Idempotency-Key")
 	if key == "" {
 		return "", problem.BadRequest("header Idempotency-Key is missing: choose a value for each request, and send the same again if you repeat it")

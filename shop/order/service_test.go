@@ -24,6 +24,7 @@ type reply struct {
 	body     string
 }
 
+// call makes a request with a key, or with several that newlines divide.
 func call(w *tuttitest.World, method, path, key, body string) reply {
 	w.T().Helper()
 	r, err := http.NewRequestWithContext(w.T().Context(), method, "http://order"+path, strings.NewReader(body))
@@ -31,7 +32,7 @@ func call(w *tuttitest.World, method, path, key, body string) reply {
 		w.T().Fatal(err)
 	}
 	if key != "" {
-		r.Header.Set("Idempotency-Key", key)
+		r.Header["Idempotency-Key"] = strings.Split(key, "\n")
 	}
 	resp, err := w.HTTP("order").Do(r)
 	if err != nil {
@@ -201,6 +202,8 @@ func TestRequests(t *testing.T) {
 			{"POST", "/orders", "", body, 400, "Idempotency-Key is missing"},
 			{"POST", "/orders", "a b", body, 400, `Idempotency-Key \"a b\"`},
 			{"POST", "/orders", strings.Repeat("x", 129), body, 400, "Idempotency-Key"},
+			{"POST", "/orders", "..", body, 400, "without spaces or slashes, and not . or .."},
+			{"POST", "/orders", "o1\no2", body, 400, "2 headers Idempotency-Key, want one"},
 			{"POST", "/orders", "o1", "", 400, "body is empty"},
 			{"POST", "/orders", "o1", body + body, 400, "something follows"},
 			{"POST", "/orders", "o1", replace(`"customerId"`, `"customer"`), 400, "none that is known here"},

@@ -28,13 +28,13 @@ type checkout struct {
 // refuse what breaks them, when nobody waits for the answer any more.
 func (r checkout) validate() error {
 	if !validID(r.CustomerID) {
-		return problem.Unprocessable("customerId %q: want 1 to %d printable ASCII characters without spaces or slashes", clip(r.CustomerID), maxID)
+		return problem.Unprocessable("customerId %q: want 1 to %d printable ASCII characters without spaces or slashes, and not . or ..", clip(r.CustomerID), maxID)
 	}
 	if card.In(r.PaymentToken) { // and never quote it
 		return problem.Unprocessable("paymentToken looks like a card number: send the token that the payment provider gave for it")
 	}
 	if !validID(r.PaymentToken) {
-		return problem.Unprocessable("paymentToken: want 1 to %d printable ASCII characters without spaces or slashes", maxID)
+		return problem.Unprocessable("paymentToken: want 1 to %d printable ASCII characters without spaces or slashes, and not . or ..", maxID)
 	}
 	if r.Address.City == "" {
 		return problem.Unprocessable("address.city is missing")
