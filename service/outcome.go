@@ -95,7 +95,7 @@ func (l *loop) outcome(failure error, attempts int, now time.Time) (store.State,
 	}
 	wait := l.backoff(attempts - 1)
 	if e := (overtimeError{}); errors.As(failure, &e) {
-		wait = max(wait, time.Duration(attempts)*e.took)
+		wait = max(wait, time.Duration(attempts+1)*e.took) // now is when the transaction began
 	}
 	return store.StateRetry, attempts, now.Add(wait)
 }
