@@ -1,9 +1,11 @@
 package event
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 
 	"github.com/tutti-go/tutti/internal/fastjson"
 )
@@ -90,6 +92,10 @@ func decodeJSON[T any](e Envelope, data []byte) (any, error) {
 	body := new(T)
 	if err := fastjson.Unmarshal(data, body); err != nil {
 		return nil, malformed("decode %s: %v", e.Type, err)
+	}
+	// JSON reads null into a struct as if it were an empty object.
+	if string(bytes.TrimSpace(data)) == "null" && reflect.TypeFor[T]().Kind() == reflect.Struct {
+		return nil, malformed("decode %s: the body is null, want an object", e.Type)
 	}
 	return body, nil
 }
