@@ -5,12 +5,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 )
 
 // Limits of a product.
 const (
-	maxSKU   = 128         // bytes
 	maxName  = 200         // characters
 	maxPrice = 100_000_000 // pence
 )
@@ -25,8 +25,8 @@ type product struct {
 // validate reports the first rule that the product breaks.
 func (p product) validate() error {
 	switch {
-	case !validSKU(p.SKU):
-		return problem.BadRequest("SKU %q: want 1 to %d printable ASCII characters without spaces or slashes, and not . or ..", clip(p.SKU), maxSKU)
+	case !ident.Valid(p.SKU):
+		return problem.BadRequest("SKU %q: %s", clip(p.SKU), ident.Rule)
 	case p.Name == "" || utf8.RuneCountInString(p.Name) > maxName:
 		return problem.Unprocessable("name has %d characters, want 1 to %d", utf8.RuneCountInString(p.Name), maxName)
 	case strings.ContainsFunc(p.Name, unicode.IsControl):
@@ -35,13 +35,6 @@ func (p product) validate() error {
 		return problem.Unprocessable("price is %d pence, want 1 to %d", p.Price, maxPrice)
 	}
 	return nil
-}
-
-// validSKU says whether s can be a SKU. No URL can hold "." and ".." as a part of
-// its path.
-func validSKU(s string) bool {
-	return s != "" && len(s) <= maxSKU && s != "." && s != ".." &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
 }
 
 // searchText is what the words of a search are looked for in. Letters are folded

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -49,7 +50,7 @@ func (rt routes) put(w http.ResponseWriter, r *http.Request) error {
 
 func (rt routes) get(w http.ResponseWriter, r *http.Request) error {
 	sku := r.PathValue("sku")
-	if !validSKU(sku) {
+	if !ident.Valid(sku) {
 		return problem.NotFound("there is no product %q", clip(sku))
 	}
 	p, found, err := find(r.Context(), rt.s.Read(), sku)
@@ -77,7 +78,7 @@ func (rt routes) browse(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	after := q.Get("after")
-	if after != "" && !validSKU(after) {
+	if after != "" && !ident.Valid(after) {
 		return problem.BadRequest("after is %q, want the SKU that ended the page before", clip(after))
 	}
 	pg, err := browse(r.Context(), rt.s.Read(), after, limit, ws)

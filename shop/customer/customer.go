@@ -12,7 +12,6 @@ import (
 
 // Limits of a customer.
 const (
-	maxID    = 128 // bytes
 	maxText  = 200 // characters of a name or country
 	maxEmail = 254 // bytes, as RFC 5321 allows in a path
 )
@@ -50,13 +49,6 @@ func validEmail(s string) bool {
 	at := strings.LastIndexByte(s, '@')
 	return len(s) <= maxEmail && at > 0 && at < len(s)-1 && utf8.ValidString(s) &&
 		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
-}
-
-// validID reports whether s can be a customer's id. The names "." and ".." cannot:
-// no URL can hold them as a part of its path.
-func validID(s string) bool {
-	return s != "" && len(s) <= maxID && s != "." && s != ".." &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
 }
 
 // maxSpend bounds what is kept of a customer, and of one change to it, so that no

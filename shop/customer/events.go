@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/store"
 )
@@ -40,7 +41,7 @@ func counting[T interface{ spending() spending }](ctx context.Context, tx *store
 	all := make([]spending, len(ms))
 	for i, m := range ms {
 		all[i] = m.Body.spending()
-		if !validID(all[i].id) {
+		if !ident.Valid(all[i].id) {
 			return event.Reject(fmt.Errorf("change the spend of customer %q: that is no id", clip(all[i].id)))
 		}
 	}

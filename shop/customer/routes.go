@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -14,8 +15,8 @@ type routes struct{ s *service.Service }
 
 func (rt routes) put(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
-	if !validID(id) {
-		return problem.BadRequest("customer id %q: want 1 to %d printable ASCII characters without spaces or slashes, and not . or ..", clip(id), maxID)
+	if !ident.Valid(id) {
+		return problem.BadRequest("customer id %q: %s", clip(id), ident.Rule)
 	}
 	var p profile
 	if err := service.ReadJSON(w, r, &p); err != nil {
@@ -43,7 +44,7 @@ func (rt routes) put(w http.ResponseWriter, r *http.Request) error {
 
 func (rt routes) get(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
-	if !validID(id) {
+	if !ident.Valid(id) {
 		return problem.NotFound("there is no customer %q", clip(id))
 	}
 	c, found, err := find(r.Context(), rt.s.Read(), id)

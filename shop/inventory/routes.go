@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -29,21 +29,9 @@ type view struct {
 
 func (l level) view() view { return view{l.SKU, l.Received, l.Reserved, l.available()} }
 
-const (
-	maxID  = 128 // bytes
-	idRule = "want 1 to 128 printable ASCII characters without spaces or slashes, and not . or .."
-)
-
-// validID reports whether s can be a SKU or a key. The names "." and ".." cannot:
-// no URL can hold them as a part of its path.
-func validID(s string) bool {
-	return s != "" && len(s) <= maxID && s != "." && s != ".." &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
-}
-
 func (rt routes) get(w http.ResponseWriter, r *http.Request) error {
 	sku := r.PathValue("sku")
-	if !validID(sku) {
+	if !ident.Valid(sku) {
 		return problem.NotFound("there is no stock of %q", clip(sku))
 	}
 	l, err := find(r.Context(), rt.s.Read(), sku)
@@ -66,8 +54,8 @@ func (rt routes) list(w http.ResponseWriter, r *http.Request) error {
 		limit = n
 	}
 	after := q.Get("after")
-	if after != "" && !validID(after) {
-		return problem.BadRequest("after is %q: %s", clip(after), idRule)
+	if after != "" && !ident.Valid(after) {
+		return problem.BadRequest("after is %q: %s", clip(after), ident.Rule)
 	}
 	levels, err := list(r.Context(), rt.s.Read(), after, limit+1) // one more tells whether there is a next page
 	if err != nil {
@@ -91,14 +79,14 @@ func (rt routes) list(w http.ResponseWriter, r *http.Request) error {
 func (rt routes) receive(w http.ResponseWriter, r *http.Request) error {
 	sku, key, keys := r.PathValue("sku"), r.Header.Get("Idempotency-Key"), len(r.Header.Values("Idempotency-Key"))
 	switch {
-	case !validID(sku):
-		return problem.BadRequest("SKU %q: %s", clip(sku), idRule)
+	case !ident.Valid(sku):
+		return problem.BadRequest("SKU %q: %s", clip(sku), ident.Rule)
 	case keys > 1:
 		return problem.BadRequest("%d headers Idempotency-Key, want one", keys)
 	case key == "":
 		return problem.BadRequest("header Idempotency-Key is missing: choose a value for each request, and send the same again if you repeat it")
-	case !validID(key):
-		return problem.BadRequest("Idempotency-Key %q: %s", clip(key), idRule)
+	case !ident.Valid(key):
+		return problem.BadRequest("Idempotency-Key %q: %s", clip(key), ident.Rule)
 	}
 	var body struct {
 		Quantity int64 `json:"quantity"`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tutti-go/tutti/internal/fastjson"
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/store"
@@ -97,7 +98,7 @@ func parseCursor(s string) (cursor, error) {
 	}
 	ms, id, found := strings.Cut(s, ".")
 	n, err := strconv.ParseInt(ms, 10, 64)
-	if !found || err != nil || !validID(id) {
+	if !found || err != nil || !ident.Valid(id) {
 		return cursor{}, problem.BadRequest("after is %q, want what an answer gave as next", clip(s))
 	}
 	return cursor{n, id}, nil

@@ -11,13 +11,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/tutti-go/tutti/internal/card"
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/shop/orderv1"
 )
 
 // Limits of an order. With them, no total exceeds 2e17 pence, far within int64.
 const (
-	maxID        = 128 // bytes
 	maxLines     = 2_000
 	maxQuantity  = 1_000_000
 	maxUnitPrice = 100_000_000 // pence
@@ -51,15 +51,6 @@ func (f faults) err(what string) error {
 	return problem.Unprocessable("%s: %s", what, f)
 }
 
-const idRule = "want 1 to 128 printable ASCII characters without spaces or slashes, and not . or .."
-
-// validID reports whether s can be an id. The names "." and ".." cannot: no URL
-// can hold them as a part of its path.
-func validID(s string) bool {
-	return s != "" && len(s) <= maxID && s != "." && s != ".." &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
-}
-
 const styleRule = string(orderv1.Choreography + " or " + orderv1.Orchestration)
 
 func validStyle(s orderv1.Style) bool {
@@ -70,15 +61,15 @@ func validStyle(s orderv1.Style) bool {
 // the payment token, which may be what must not be written anywhere.
 func validate(p orderv1.Place) error {
 	var f faults
-	f.check(validID(p.OrderID), "order id %q: %s", clip(p.OrderID), idRule)
-	f.check(validID(p.CustomerID), "customerId %q: %s", clip(p.CustomerID), idRule)
+	f.check(ident.Valid(p.OrderID), "order id %q: %s", clip(p.OrderID), ident.Rule)
+	f.check(ident.Valid(p.CustomerID), "customerId %q: %s", clip(p.CustomerID), ident.Rule)
 	f.check(len(p.Lines) >= 1 && len(p.Lines) <= maxLines, "%d lines, want 1 to %d", len(p.Lines), maxLines)
 	for i, l := range p.Lines[:min(len(p.Lines), maxLines)] {
-		f.check(validID(l.SKU), "line %d: sku %q: %s", i+1, clip(l.SKU), idRule)
+		f.check(ident.Valid(l.SKU), "line %d: sku %q: %s", i+1, clip(l.SKU), ident.Rule)
 		f.check(l.Quantity >= 1 && l.Quantity <= maxQuantity, "line %d: quantity %d, want 1 to %d", i+1, l.Quantity, maxQuantity)
 		f.check(l.UnitPrice >= 1 && l.UnitPrice <= maxUnitPrice, "line %d: unitPrice %d pence, want 1 to %d", i+1, l.UnitPrice, maxUnitPrice)
 	}
-	f.check(validID(p.PaymentToken), "paymentToken: %s", idRule)
+	f.check(ident.Valid(p.PaymentToken), "paymentToken: %s", ident.Rule)
 	f.check(!card.In(p.PaymentToken), "paymentToken looks like a card number, want a token of the payment gateway")
 	f.check(p.Style == "" || validStyle(p.Style), "style %q: want %s", clip(string(p.Style)), styleRule)
 	f.check(p.Address.City != "", "address.city is empty")

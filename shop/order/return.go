@@ -1,6 +1,7 @@
 package order
 
 import (
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/shop/orderv1"
 )
@@ -30,7 +31,7 @@ func (g giveBack) validate() error {
 	var f faults
 	f.check(len(g.Items) >= 1 && len(g.Items) <= maxLines, "%d lines, want 1 to %d", len(g.Items), maxLines)
 	for i, it := range g.Items[:min(len(g.Items), maxLines)] {
-		f.check(validID(it.SKU), "line %d: sku %q: %s", i+1, clip(it.SKU), idRule)
+		f.check(ident.Valid(it.SKU), "line %d: sku %q: %s", i+1, clip(it.SKU), ident.Rule)
 		f.check(it.Quantity >= 1 && it.Quantity <= maxQuantity, "line %d: quantity %d, want 1 to %d", i+1, it.Quantity, maxQuantity)
 	}
 	return f.err("return is not acceptable")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/shop/orderv1"
@@ -74,8 +75,8 @@ func idempotencyKey(r *http.Request) (string, error) {
 	if key == "" {
 		return "", problem.BadRequest("header Idempotency-Key is missing: choose a value for each request, and send the same again if you repeat it")
 	}
-	if !validID(key) {
-		return "", problem.BadRequest("Idempotency-Key %q: %s", clip(key), idRule)
+	if !ident.Valid(key) {
+		return "", problem.BadRequest("Idempotency-Key %q: %s", clip(key), ident.Rule)
 	}
 	return key, nil
 }
@@ -83,7 +84,7 @@ func idempotencyKey(r *http.Request) (string, error) {
 // pathID is an id in the request's path. What cannot be an id is not there.
 func pathID(r *http.Request, name, what string) (string, error) {
 	id := r.PathValue(name)
-	if !validID(id) {
+	if !ident.Valid(id) {
 		return "", problem.NotFound("there is no %s %q", what, clip(id))
 	}
 	return id, nil
@@ -125,8 +126,8 @@ func (rt routes) cancel(w http.ResponseWriter, r *http.Request) error {
 func (rt routes) list(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	customer := q.Get("customer")
-	if !validID(customer) {
-		return problem.BadRequest("customer is %q: %s", clip(customer), idRule)
+	if !ident.Valid(customer) {
+		return problem.BadRequest("customer is %q: %s", clip(customer), ident.Rule)
 	}
 	limit := defaultLimit
 	if text := q.Get("limit"); text != "" {

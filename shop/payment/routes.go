@@ -3,8 +3,8 @@ package payment
 import (
 	"context"
 	"net/http"
-	"strings"
 
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -25,7 +25,7 @@ type view struct {
 // show serves GET /payments/{order}.
 func (h handler) show(w http.ResponseWriter, r *http.Request) error {
 	order := r.PathValue("order")
-	if !validID(order) {
+	if !ident.Valid(order) {
 		return problem.NotFound("no payment of that order")
 	}
 	p, known, err := load(r.Context(), h.s.Read(), order)
@@ -54,10 +54,4 @@ func (h handler) report(ctx context.Context, key, paymentID string) error {
 		}
 		return err
 	})
-}
-
-// validID says whether s can be an id: 1 to 128 printable ASCII characters without
-// spaces and slashes.
-func validID(s string) bool {
-	return len(s) >= 1 && len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' })
 }

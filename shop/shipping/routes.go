@@ -3,8 +3,8 @@ package shipping
 import (
 	"encoding/json"
 	"net/http"
-	"strings"
 
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 )
@@ -24,7 +24,7 @@ type view struct {
 // show serves GET /shipments/{order}.
 func (h handler) show(w http.ResponseWriter, r *http.Request) error {
 	order := r.PathValue("order")
-	if !validID(order) {
+	if !ident.Valid(order) {
 		return problem.NotFound("no delivery of that order")
 	}
 	d, known, err := load(r.Context(), h.s.Read(), order)
@@ -37,10 +37,4 @@ func (h handler) show(w http.ResponseWriter, r *http.Request) error {
 	return service.WriteJSON(w, http.StatusOK, view{
 		OrderID: d.Order, Status: d.Status, Address: json.RawMessage(d.Address), ShipmentID: d.ShipmentID, Carrier: d.Carrier, Reason: d.Reason,
 	})
-}
-
-// validID says whether s can be an id: 1 to 128 printable ASCII characters without
-// spaces and slashes.
-func validID(s string) bool {
-	return len(s) >= 1 && len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' })
 }

@@ -1,8 +1,6 @@
 package storefront
 
 import (
-	"strings"
-
 	"github.com/tutti-go/tutti/problem"
 )
 
@@ -12,7 +10,6 @@ const (
 	maxLines    = 2000
 	maxQuantity = 1_000_000
 	maxPrice    = 100_000_000 // pence
-	maxID       = 128         // bytes
 	maxData     = 500_000     // bytes of an order's lines as JSON
 )
 
@@ -56,13 +53,6 @@ func checkQuantity(n int64) error {
 		return problem.Unprocessable("quantity is %d, want 0 to %d", n, maxQuantity)
 	}
 	return nil
-}
-
-// validID says whether s can be an id: 1 to 128 printable ASCII characters without
-// spaces and slashes. No URL can hold "." and ".." as a part of its path.
-func validID(s string) bool {
-	return s != "" && len(s) <= maxID && s != "." && s != ".." &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' })
 }
 
 // clip bounds what an error quotes.

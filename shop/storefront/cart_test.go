@@ -2,7 +2,6 @@ package storefront
 
 import (
 	"math"
-	"strings"
 	"testing"
 
 	"github.com/tutti-go/tutti/problem"
@@ -31,17 +30,6 @@ func TestCheckQuantity(t *testing.T) {
 	for n, ok := range map[int64]bool{-1: false, 0: true, 1: true, maxQuantity: true, maxQuantity + 1: false, math.MaxInt64: false, math.MinInt64: false} {
 		if err := checkQuantity(n); (err == nil) != ok {
 			t.Errorf("checkQuantity(%d) = %v, want ok %v", n, err, ok)
-		}
-	}
-}
-
-func TestValidID(t *testing.T) {
-	for id, want := range map[string]bool{
-		"a": true, "web-1_2.3~!": true, strings.Repeat("x", maxID): true,
-		"...": true, "": false, ".": false, "..": false, " ": false, "a b": false, "a/b": false, "ä": false, "\x00": false, "\xff": false, strings.Repeat("x", maxID+1): false,
-	} {
-		if got := validID(id); got != want {
-			t.Errorf("validID(%q) = %v, want %v", id, got, want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tutti-go/tutti/internal/card"
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/shop/orderv1"
 )
@@ -27,14 +28,14 @@ type checkout struct {
 // validate reports the first rule that the request breaks. The order service would
 // refuse what breaks them, when nobody waits for the answer any more.
 func (r checkout) validate() error {
-	if !validID(r.CustomerID) {
-		return problem.Unprocessable("customerId %q: want 1 to %d printable ASCII characters without spaces or slashes, and not . or ..", clip(r.CustomerID), maxID)
+	if !ident.Valid(r.CustomerID) {
+		return problem.Unprocessable("customerId %q: %s", clip(r.CustomerID), ident.Rule)
 	}
 	if card.In(r.PaymentToken) { // and never quote it
 		return problem.Unprocessable("paymentToken looks like a card number: send the token that the payment provider gave for it")
 	}
-	if !validID(r.PaymentToken) {
-		return problem.Unprocessable("paymentToken: want 1 to %d printable ASCII characters without spaces or slashes, and not . or ..", maxID)
+	if !ident.Valid(r.PaymentToken) {
+		return problem.Unprocessable("paymentToken: %s", ident.Rule)
 	}
 	if r.Address.City == "" {
 		return problem.Unprocessable("address.city is missing")

@@ -60,7 +60,7 @@ func TestCheckOut(t *testing.T) {
 	ordered.order, ordered.hash = "web-c1", request.hash()
 	large := cart{id: "c1"}
 	for range maxLines {
-		large.lines = append(large.lines, line{SKU: strings.Repeat("&", maxID), Quantity: 1, UnitPrice: 1, Total: 1})
+		large.lines = append(large.lines, line{SKU: strings.Repeat("&", 128), Quantity: 1, UnitPrice: 1, Total: 1})
 	}
 	place := orderv1.Place{
 		OrderID: "web-c1", CustomerID: "ada", PaymentToken: "tok_ok", Address: home,

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/problem"
 	"github.com/tutti-go/tutti/service"
 	"github.com/tutti-go/tutti/store"
@@ -54,7 +55,7 @@ func (rt routes) get(w http.ResponseWriter, r *http.Request) error {
 
 func cartID(r *http.Request) (string, error) {
 	id := r.PathValue("id")
-	if !validID(id) {
+	if !ident.Valid(id) {
 		return "", noCart(id)
 	}
 	return id, nil
@@ -84,7 +85,7 @@ func (rt routes) setLine(w http.ResponseWriter, r *http.Request, quantity int64)
 		return err
 	}
 	sku := r.PathValue("sku")
-	if !validID(sku) {
+	if !ident.Valid(sku) {
 		return problem.NotFound("there is no product %q", clip(sku))
 	}
 	var c cart
