@@ -26,24 +26,36 @@ type (
 func (confirmed) Contract() event.Contract { return orderv1.Confirmed{}.Contract() }
 func (returned) Contract() event.Contract  { return orderv1.Returned{}.Contract() }
 
-func (e returned) spending() spending { return spending{e.CustomerID, -e.Refund} }
+func (e returned) spending() (spending, error) {
+	if e.Refund <= 0 {
+		return spending{}, fmt.Errorf("refund is %d pence, want more than 0", e.Refund)
+	}
+	return spending{e.CustomerID, -e.Refund}, nil
+}
 
 // spending is nothing where the confirmation was counted before.
-func (e confirmed) spending() spending {
+func (e confirmed) spending() (spending, error) {
 	if e.Unchanged {
-		return spending{e.CustomerID, 0}
+		return spending{e.CustomerID, 0}, nil
 	}
-	return spending{e.CustomerID, e.Total}
+	if e.Total <= 0 {
+		return spending{}, fmt.Errorf("total is %d pence, want more than 0", e.Total)
+	}
+	return spending{e.CustomerID, e.Total}, nil
 }
 
 // counting makes a handler of events that change what customers have spent.
-func counting[T interface{ spending() spending }](ctx context.Context, tx *store.Tx, ms []event.Message[T]) error {
+func counting[T interface{ spending() (spending, error) }](ctx context.Context, tx *store.Tx, ms []event.Message[T]) error {
 	all := make([]spending, len(ms))
 	for i, m := range ms {
-		all[i] = m.Body.spending()
-		if !ident.Valid(all[i].id) {
-			return event.Reject(fmt.Errorf("change the spend of customer %q: that is no id", clip(all[i].id)))
+		s, err := m.Body.spending()
+		if err == nil {
+			err = ident.Check("customer", s.id)
 		}
+		if err != nil {
+			return event.Reject(fmt.Errorf("change what a customer has spent: %w", err))
+		}
+		all[i] = s
 	}
 	return spend(ctx, tx, all)
 }

@@ -94,8 +94,10 @@ func TestSpend(t *testing.T) {
 		w.Publish(all...)
 		w.Publish(orderv1.Returned{OrderID: "o1", ReturnID: "r1", CustomerID: "c1", Refund: 3})
 		w.ExpectRows("customer", customers, "c0||1500", "c1|Ann|1497")
-		w.Publish(orderv1.Confirmed{OrderID: "x", CustomerID: "c1", Total: math.MaxInt64}, orderv1.Confirmed{OrderID: "y", CustomerID: "", Total: 1})
-		w.ExpectRows("customer", `SELECT msgkey, state FROM tutti_parked ORDER BY msgkey`, "x|dead", "y|dead")
+		w.Publish(orderv1.Confirmed{OrderID: "x", CustomerID: "c1", Total: math.MaxInt64}, orderv1.Confirmed{OrderID: "y", CustomerID: "", Total: 1},
+			orderv1.Confirmed{OrderID: "z", CustomerID: "c1", Total: -500}, orderv1.Confirmed{OrderID: "z0", CustomerID: "c1"},
+			orderv1.Returned{OrderID: "z1", ReturnID: "z1", CustomerID: "c1", Refund: -3})
+		w.ExpectRows("customer", `SELECT msgkey, state FROM tutti_parked ORDER BY msgkey`, "x|dead", "y|dead", "z|dead", "z0|dead", "z1|dead")
 		w.ExpectRows("customer", customers, "c0||1500", "c1|Ann|1497")
 		if got := call(w, "PUT", "/customers/c0", `{"name":"Bob"}`); got != `200 {"id":"c0","name":"Bob","email":"","country":"","spend":1500}` {
 			t.Error(got)

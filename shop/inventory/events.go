@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/shop/inventoryv1"
 	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/shop/paymentv1"
@@ -78,6 +79,9 @@ func reserveAll(ctx context.Context, tx *store.Tx, wishes []wish) error {
 	}
 	var ids, skus []string
 	for i, w := range wishes {
+		if err := ident.Check("order", w.orderID); err != nil {
+			return event.Reject(fmt.Errorf("reserve stock: %w", err))
+		}
 		if err := sound(w.lines); err != nil {
 			return event.Reject(fmt.Errorf("reserve stock for order %s: %w", w.orderID, err))
 		}
@@ -154,6 +158,9 @@ func onReleaseStock(ctx context.Context, tx *store.Tx, m event.Message[inventory
 // giveUp frees what is reserved for an order, and makes sure that nothing will be. It
 // reports whether anything was.
 func giveUp(ctx context.Context, tx *store.Tx, orderID string, directed bool) (freed bool, err error) {
+	if err := ident.Check("order", orderID); err != nil {
+		return false, event.Reject(fmt.Errorf("give stock up: %w", err))
+	}
 	c, err := loadClaim(ctx, tx, orderID)
 	if err != nil {
 		return false, err
@@ -177,6 +184,9 @@ func giveUp(ctx context.Context, tx *store.Tx, orderID string, directed bool) (f
 // onReturned puts goods back, once for each return.
 func onReturned(ctx context.Context, tx *store.Tx, m event.Message[returned]) error {
 	b := m.Body
+	if err := ident.Check("return", b.ReturnID); err != nil {
+		return event.Reject(fmt.Errorf("restock: %w", err))
+	}
 	if err := sound(b.Lines); err != nil {
 		return event.Reject(fmt.Errorf("restock return %s: %w", b.ReturnID, err))
 	}

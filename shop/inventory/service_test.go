@@ -110,11 +110,12 @@ func TestSenselessOrderIsRejected(t *testing.T) {
 		receive(w, "A", 5)
 		w.Publish(
 			orderv1.Placed{OrderID: "o1", Lines: lines("A", 1)}, orderv1.Placed{OrderID: "bad", Lines: lines("A", -5)},
-			orderv1.Placed{OrderID: "o2", Lines: lines("A", 1)},
+			orderv1.Placed{OrderID: "o2", Lines: lines("A", 1)}, orderv1.Placed{OrderID: "a b", Lines: lines("A", 1)},
+			paymentv1.Failed{OrderID: "a/b"},
 		)
 		w.Expect(inventoryv1.Reserved{OrderID: "o1"}, inventoryv1.Reserved{OrderID: "o2"})
 		w.ExpectRows("inventory", levels, "A|5|2")
-		w.ExpectRows("inventory", `SELECT msgkey, state FROM tutti_parked`, "bad|dead")
+		w.ExpectRows("inventory", `SELECT msgkey, state FROM tutti_parked ORDER BY msgkey`, "a b|dead", "a/b|dead", "bad|dead")
 	})
 }
 

@@ -2,8 +2,10 @@ package notification
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/shop/customerv1"
 	"github.com/tutti-go/tutti/shop/orderv1"
@@ -30,6 +32,9 @@ type confirmed struct {
 func (confirmed) Contract() event.Contract { return orderv1.Confirmed{}.Contract() }
 
 func onRegistered(ctx context.Context, tx *store.Tx, m event.Message[registered]) error {
+	if err := ident.Check("customer", m.Body.CustomerID); err != nil {
+		return event.Reject(err)
+	}
 	return setRecipient(ctx, tx, m.Body)
 }
 
@@ -49,6 +54,9 @@ func notifying[T event.Typed](says func(T) Notification) func(context.Context, *
 		for i, m := range ms {
 			ns[i] = says(m.Body)
 			customers[i] = ns[i].Customer
+			if err := errors.Join(ident.Check("order", ns[i].Order), ident.Check("customer", ns[i].Customer)); err != nil {
+				return event.Reject(err)
+			}
 		}
 		known, err := add(ctx, tx, ns)
 		if err != nil {

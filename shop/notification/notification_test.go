@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tutti-go/tutti/event"
@@ -112,6 +113,32 @@ func TestEachMailOnce(t *testing.T) {
 	for _, v := range views {
 		if v.Status != want[v.ID] || v.OrderID != "o1" || v.Customer != "c1" || v.At.IsZero() {
 			t.Errorf("notification is %+v, want status %s", v, want[v.ID])
+		}
+	}
+}
+
+// TestSenselessIDsAreRejected: nobody is mailed about no order.
+func TestSenselessIDsAreRejected(t *testing.T) {
+	db := openStore(t)
+	for _, id := range []string{"", "a b", "a\x1b", "a/b", strings.Repeat("x", 300_000)} {
+		for what, handle := range map[string]func(ctx context.Context, tx *store.Tx) error{
+			"confirmed order": func(ctx context.Context, tx *store.Tx) error {
+				return notifying(confirmedSays)(ctx, tx, []event.Message[confirmed]{{Body: confirmed{OrderID: id, CustomerID: "c1"}}})
+			},
+			"confirmed customer": func(ctx context.Context, tx *store.Tx) error {
+				return notifying(confirmedSays)(ctx, tx, []event.Message[confirmed]{{Body: confirmed{OrderID: "o1", CustomerID: id}}})
+			},
+			"cancelled order": func(ctx context.Context, tx *store.Tx) error {
+				return notifying(cancelledSays)(ctx, tx, []event.Message[orderv1.Cancelled]{{Body: orderv1.Cancelled{OrderID: id, CustomerID: "c1"}}})
+			},
+			"registered": func(ctx context.Context, tx *store.Tx) error {
+				return onRegistered(ctx, tx, event.Message[registered]{Body: registered{CustomerID: id}})
+			},
+		} {
+			err := db.Update(t.Context(), func(tx *store.Tx) error { return handle(t.Context(), tx) })
+			if !event.Rejected(err) || len(err.Error()) > 300 {
+				t.Errorf("%s %.20q = %.400v, want a short rejection", what, id, err)
+			}
 		}
 	}
 }

@@ -2,9 +2,11 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/shop/inventoryv1"
 	"github.com/tutti-go/tutti/shop/orderv1"
@@ -51,9 +53,14 @@ func learning[T event.Typed](says func(T) (fact, error)) func(context.Context, *
 			if err != nil {
 				return err
 			}
-			if f.cause = m.Cause(); f.learn != nil {
-				facts = append(facts, f)
+			if f.learn == nil {
+				continue
 			}
+			if err := ident.Check("order", f.order); err != nil {
+				return event.Reject(err)
+			}
+			f.cause = m.Cause()
+			facts = append(facts, f)
 		}
 		return change(ctx, tx, facts)
 	}
@@ -100,6 +107,9 @@ func onReturned(ctx context.Context, tx *store.Tx, m event.Message[returned]) er
 	j := returnJob{Return: m.Body.ReturnID, Order: m.Body.OrderID, Amount: m.Body.Refund}
 	if j.Amount <= 0 {
 		return event.Reject(fmt.Errorf("refund of return %s is %d, want more than 0", j.Return, j.Amount))
+	}
+	if err := errors.Join(ident.Check("order", j.Order), ident.Check("return", j.Return)); err != nil {
+		return event.Reject(err)
 	}
 	first, err := addRefund(ctx, tx, j)
 	if err != nil || !first {

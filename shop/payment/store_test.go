@@ -252,3 +252,26 @@ func BenchmarkOrder(b *testing.B) {
 		inTx(b, db, func(ctx context.Context, tx *store.Tx) error { return charged(ctx, tx, results) })
 	}
 }
+
+// TestSenselessIDsAreRejected: what names no order or return is not stored.
+func TestSenselessIDsAreRejected(t *testing.T) {
+	db := openStore(t)
+	reject := func(what string, handle func(ctx context.Context, tx *store.Tx) error) {
+		t.Helper()
+		err := db.Update(t.Context(), func(tx *store.Tx) error { return handle(t.Context(), tx) })
+		if !event.Rejected(err) || len(err.Error()) > 300 {
+			t.Errorf("%.50q = %.400v, want a short rejection", what, err)
+		}
+	}
+	for _, id := range []string{"", "a b", "a\x1b", "a/b", strings.Repeat("x", 300_000)} {
+		handle := handlers(id)
+		for _, in := range []input{"place", "reserve", "stop"} {
+			reject(string(in)+" "+id, handle[in])
+		}
+		for _, b := range []returned{{OrderID: id, ReturnID: "r1", Refund: 1}, {OrderID: "o1", ReturnID: id, Refund: 1}} {
+			reject("return "+id, func(ctx context.Context, tx *store.Tx) error {
+				return onReturned(ctx, tx, event.Message[returned]{Body: b})
+			})
+		}
+	}
+}

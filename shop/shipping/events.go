@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tutti-go/tutti/event"
+	"github.com/tutti-go/tutti/internal/ident"
 	"github.com/tutti-go/tutti/shop/orderv1"
 	"github.com/tutti-go/tutti/shop/paymentv1"
 	"github.com/tutti-go/tutti/shop/shippingv1"
@@ -48,9 +49,14 @@ func learning[T event.Typed](says func(T) (fact, error)) func(context.Context, *
 			if err != nil {
 				return err
 			}
-			if f.cause = m.Cause(); f.learn != nil {
-				facts = append(facts, f)
+			if f.learn == nil {
+				continue
 			}
+			if err := ident.Check("order", f.order); err != nil {
+				return event.Reject(err)
+			}
+			f.cause = m.Cause()
+			facts = append(facts, f)
 		}
 		return change(ctx, tx, facts)
 	}

@@ -200,3 +200,20 @@ func BenchmarkOrder(b *testing.B) {
 		}
 	}
 }
+
+// TestSenselessIDsAreRejected: what names no order is neither stored nor booked.
+func TestSenselessIDsAreRejected(t *testing.T) {
+	db := openStore(t)
+	for _, order := range []string{"", "a b", "a\x1b", "a/b", strings.Repeat("x", 300_000)} {
+		handle := handlers(order)
+		for _, in := range []input{"place", "pay", "stop"} {
+			err := db.Update(t.Context(), func(tx *store.Tx) error { return handle[in](t.Context(), tx) })
+			if !event.Rejected(err) || len(err.Error()) > 300 {
+				t.Errorf("%s of order %.20q = %.400v, want a short rejection", in, order, err)
+			}
+		}
+	}
+	inTx(t, db, func(ctx context.Context, tx *store.Tx) error { // a mediator's order is no business of events
+		return learning(placedSays)(ctx, tx, []event.Message[placed]{{Body: placed{Directed: true}}})
+	})
+}

@@ -240,12 +240,12 @@ func TestLatestRevisionCounts(t *testing.T) {
 
 func TestListedIsChecked(t *testing.T) {
 	d := open(t)
-	for _, price := range []int64{0, -1, maxPrice + 1} {
+	for _, p := range []catalogv1.Listed{{SKU: "A1"}, {SKU: "A1", Price: -1}, {SKU: "A1", Price: maxPrice + 1}, {Price: 1}, {SKU: "a/b", Price: 1}} {
 		_, err := d.do(func(ctx context.Context, tx *store.Tx) error {
-			return listed(ctx, tx, event.Message[catalogv1.Listed]{Body: catalogv1.Listed{SKU: "A1", Price: price}})
+			return listed(ctx, tx, event.Message[catalogv1.Listed]{Body: p})
 		})
 		if err == nil || !event.Rejected(err) || errors.Is(err, event.ErrMalformed) {
-			t.Errorf("listed at %d: %v, want a rejection", price, err)
+			t.Errorf("listed(%+v) = %v, want a rejection", p, err)
 		}
 	}
 }
