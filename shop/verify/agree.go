@@ -125,6 +125,9 @@ func (j *judgement) agreeReturns() {
 	}
 }
 
+// named is the part of a lane's name that all lanes of a database share.
+func named(lane string) string { return lane[:max(strings.LastIndexByte(lane, '.'), 0)] }
+
 // numbers checks that the log and the outboxes have all that lanes have numbered,
 // and that nobody has read what is not there.
 func (j *judgement) numbers() {
@@ -136,6 +139,10 @@ func (j *judgement) numbers() {
 	}
 	for lane, have := range j.trail.lanes {
 		owner, _, _ := strings.Cut(lane.Lane, ".")
+		if _, known := numbered[lane]; !known {
+			mine := slices.ContainsFunc(j.services, func(b *books) bool { return b.there && b.name == named(lane.Lane) })
+			j.check(!mine, Agree, lane.Lane, "it has numbered no event of %s, and the log has %d", lane.Partition, have)
+		}
 		gone := slices.ContainsFunc(j.services, func(b *books) bool { return b.service == owner && !b.there })
 		j.check(!gone, Agree, owner, "its database is not there, and the log has %d of its events in %s", have, lane.Partition)
 	}

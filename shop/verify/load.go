@@ -144,7 +144,7 @@ func (d database) readTables(ctx context.Context, db *store.Store) error {
 
 // read reads the bookkeeping.
 func (b *books) read(ctx context.Context, db *store.Store) (err error) {
-	b.there = true
+	b.there, b.name = true, db.Name()
 	if b.numbered, err = db.Numbered(ctx); err != nil {
 		return err
 	}

@@ -101,7 +101,8 @@ type mail struct{ key, order string }
 // books is the framework's bookkeeping in one service's database.
 type books struct {
 	service   string
-	there     bool // false: there is no database
+	there     bool   // false: there is no database
+	name      string // of its lanes; another one once its database was restored from a copy
 	positions map[event.Partition]store.Position
 	seen      map[event.Partition]map[string]int64
 	numbered  map[store.LanePartition]int64
