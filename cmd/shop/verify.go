@@ -8,6 +8,10 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -78,7 +82,7 @@ func printReport(w io.Writer, report verify.Report) {
 		}
 		fmt.Fprintf(w, "  VIOLATED  %s, %d times\n", name, inv.Violations)
 		for _, v := range inv.Examples {
-			fmt.Fprintf(w, "            %v\n", v)
+			fmt.Fprintf(w, "            %s: %s\n", plain(v.ID, 128), plain(v.What, 1000))
 		}
 		if more := inv.Violations - len(inv.Examples); more > 0 {
 			fmt.Fprintf(w, "            and %d more\n", more)
@@ -87,6 +91,20 @@ func printReport(w io.Writer, report verify.Report) {
 	if report.Unsettled.Any() {
 		fmt.Fprintf(w, "under way: %v\n", report.Unsettled)
 	}
+}
+
+// plain bounds what others wrote to n characters, and quotes what a terminal might obey.
+func plain(s string, n int) string {
+	for i := range s {
+		if n--; n < 0 {
+			s = s[:i] + "…"
+			break
+		}
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 func sorted[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
