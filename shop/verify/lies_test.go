@@ -94,6 +94,12 @@ var lies = []struct {
 	{"read what is not there", "order", `UPDATE tutti_position SET next = next + 1`, false, Agree, "order"},
 	{"read numbers that are not there", "order", `UPDATE tutti_seen SET seq = seq + 1`, false, Agree, "order"},
 
+	{"lines are damaged", "order", `UPDATE orders SET lines = 'not json' WHERE id = 'o1'`, false, Agree, "o1"},
+	{"lines of a return are damaged", "order", `UPDATE returns SET lines = '{}'`, false, Agree, "r1"},
+	{"lines of a reservation are damaged", "inventory", `UPDATE reservations SET lines = '[' WHERE order_id = 'o5'`, false, Agree, "o5"},
+	{"total is damaged", "order", `UPDATE orders SET total = 'much' WHERE id = 'o1'`, false, Agree, "order"},
+	{"ledger is damaged", "gateway-payment", `UPDATE charges SET amount = 'much' WHERE order_id = 'o1'`, false, Agree, "gateway-payment"},
+
 	{"order is gone", "order", `DELETE FROM orders WHERE id = 'o1'`, false, Kept, "o1"},
 	{"acknowledged order is gone", "order", `DELETE FROM orders WHERE id = 'o4'`, false, Kept, "o4"},
 

@@ -40,18 +40,20 @@ type source struct {
 func load(ctx context.Context, from source) (*shop, error) {
 	s := newShop()
 	group, ctx := errgroup.WithContext(ctx)
-	var all []*books
+	var services, gateways []*books
 	for _, d := range s.databases() {
 		b := &books{service: d.owner}
 		if d.books {
-			all = append(all, b)
+			services = append(services, b)
+		} else {
+			gateways = append(gateways, b)
 		}
 		group.Go(func() error { return d.read(ctx, from, b) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	s.services = all
+	s.services, s.gateways = services, gateways
 	return s, nil
 }
 
@@ -108,7 +110,8 @@ func (d database) read(ctx context.Context, from source, b *books) error {
 		}
 	}
 	if err == nil {
-		err = d.readTables(ctx, db)
+		b.there = true
+		err = d.readTables(ctx, db, b)
 	}
 	if err == nil && d.books {
 		err = b.read(ctx, db)
@@ -119,7 +122,7 @@ func (d database) read(ctx context.Context, from source, b *books) error {
 	return errors.Join(err, db.Close())
 }
 
-func (d database) readTables(ctx context.Context, db *store.Store) error {
+func (d database) readTables(ctx context.Context, db *store.Store, b *books) error {
 	for _, t := range d.tables {
 		there, err := db.HasTable(ctx, t.name)
 		if err != nil {
@@ -133,7 +136,9 @@ func (d database) readTables(ctx context.Context, db *store.Store) error {
 			return fmt.Errorf("table %s: %w", t.name, err)
 		}
 		for err == nil && rows.Next() {
-			err = t.row(rows)
+			if bad := t.row(rows); bad != nil {
+				b.damage(t.name, bad)
+			}
 		}
 		if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
 			return fmt.Errorf("table %s: %w", t.name, err)
@@ -144,7 +149,7 @@ func (d database) readTables(ctx context.Context, db *store.Store) error {
 
 // read reads the bookkeeping.
 func (b *books) read(ctx context.Context, db *store.Store) (err error) {
-	b.there, b.name = true, db.Name()
+	b.name = db.Name()
 	if b.numbered, err = db.Numbered(ctx); err != nil {
 		return err
 	}
@@ -179,10 +184,24 @@ func (b *books) read(ctx context.Context, db *store.Store) (err error) {
 	return err
 }
 
-func parseLines(raw, owner string) ([]line, error) {
+// damage is what is wrong with a row that cannot be read.
+type damage struct{ id, what string }
+
+func (d damage) Error() string { return d.id + ": " + d.what }
+
+// damage notes a row that cannot be read. The others can.
+func (b *books) damage(table string, err error) {
+	var d damage
+	if !errors.As(err, &d) {
+		d = damage{b.service, fmt.Sprintf("a row of its table %s cannot be read: %v", table, err)}
+	}
+	b.damaged = append(b.damaged, d)
+}
+
+func parseLines(raw, id, what string) ([]line, error) {
 	var lines []line
 	if err := json.Unmarshal([]byte(raw), &lines); err != nil {
-		return nil, fmt.Errorf("lines of %s: %w", owner, err)
+		return nil, damage{id, fmt.Sprintf("%s cannot be read: %v", what, err)}
 	}
 	return lines, nil
 }

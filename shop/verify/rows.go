@@ -12,7 +12,7 @@ func (s *shop) orderTables() []table {
 			}
 			s.orders[o.id] = &o
 			var err error
-			o.lines, err = parseLines(raw, o.id)
+			o.lines, err = parseLines(raw, o.id, "its lines")
 			return err
 		}},
 		{"returns", "id, order_id, status, refund, lines", func(r store.Rows) error {
@@ -23,7 +23,7 @@ func (s *shop) orderTables() []table {
 			}
 			s.returns[g.id] = &g
 			var err error
-			g.lines, err = parseLines(raw, g.id)
+			g.lines, err = parseLines(raw, g.id, "its lines")
 			return err
 		}},
 	}
@@ -46,7 +46,7 @@ func (s *shop) inventoryTables() []table {
 			}
 			var err error
 			if raw != "" { // it may be stopped before it is known
-				v.lines, err = parseLines(raw, id)
+				v.lines, err = parseLines(raw, id, "the lines of its reservation")
 			}
 			s.reservations[id] = v
 			return err

@@ -26,6 +26,7 @@ type shop struct {
 	bookings    []booking
 	mails       []mail
 	services    []*books
+	gateways    []*books // of which there is no bookkeeping
 }
 
 type order struct {
@@ -109,6 +110,7 @@ type books struct {
 	parked    map[place]bool
 	jobs      int
 	unsent    []store.Sendable
+	damaged   []damage // rows that cannot be read
 }
 
 // place is where a record is in the log.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/tutti-go/tutti/kafka"
 )
@@ -79,6 +80,11 @@ func run(ctx context.Context, cfg Config, dir string) (r Report, failed error) {
 
 // judge applies the invariants to what was read.
 func judge(cfg Config, s *shop, t *trail, found findings) Report {
+	for _, b := range slices.Concat(s.services, s.gateways) {
+		for _, d := range b.damaged {
+			found.add(Agree, d.id, "%s", d.what)
+		}
+	}
 	t.add(s)
 	t.missing()
 	j := &judgement{findings: found, shop: s, trail: t, settled: cfg.Settled, taken: map[string]charge{}, booked: map[string]bool{}}
