@@ -116,7 +116,7 @@ func (s *shop) readCustomer(r store.Rows) error {
 	var id string
 	var spend int64
 	err := r.Scan(&id, &spend)
-	s.spend[id] = spend
+	s.spend.add(id, spend)
 	return err
 }
 

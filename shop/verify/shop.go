@@ -18,7 +18,7 @@ type shop struct {
 	refunds       map[string]refund      // by return
 	shipments     map[string]shipment    // by order
 	notifications map[string]notification
-	spend         map[string]int64  // by customer
+	spend         sums              // by customer
 	sagas         map[string][]saga // by order
 
 	charges     []charge
@@ -123,7 +123,7 @@ func newShop() *shop {
 	return &shop{
 		orders: map[string]*order{}, returns: map[string]*giveBack{}, levels: map[string]level{}, receipts: map[string]int64{},
 		reservations: map[string]reservation{}, restocks: map[string]string{}, payments: map[string]payment{}, refunds: map[string]refund{},
-		shipments: map[string]shipment{}, notifications: map[string]notification{}, spend: map[string]int64{}, sagas: map[string][]saga{}, chargeParts: map[string]chargePart{},
+		shipments: map[string]shipment{}, notifications: map[string]notification{}, spend: sums{}, sagas: map[string][]saga{}, chargeParts: map[string]chargePart{},
 	}
 }
 

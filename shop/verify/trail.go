@@ -92,7 +92,7 @@ type trail struct {
 	// commanded is the orders whose delivery a mediator has asked for.
 	commanded map[string]bool
 	// spend is what customers spent, as far as the customer service has read.
-	spend map[string]int64
+	spend sums
 
 	lanes map[store.LanePartition]int64          // the last number seen
 	ahead map[store.LanePartition]event.Envelope // the first after a gap
@@ -118,7 +118,7 @@ type terms struct {
 
 func newTrail(s *shop, found findings) *trail {
 	t := &trail{
-		orders: map[string]*[orderEvents]int{}, answers: map[string]*[orderEvents]int{}, returns: map[string]*returnTrail{}, commanded: map[string]bool{}, spend: map[string]int64{},
+		orders: map[string]*[orderEvents]int{}, answers: map[string]*[orderEvents]int{}, returns: map[string]*returnTrail{}, commanded: map[string]bool{}, spend: sums{},
 		lanes: map[store.LanePartition]int64{}, ahead: map[store.LanePartition]event.Envelope{}, ends: map[event.Partition]int64{}, ids: map[string]bool{}, reads: &books{}, found: found,
 	}
 	for _, b := range s.services {
@@ -231,7 +231,8 @@ func (t *trail) count(k kind, e event.Envelope, data []byte) {
 		}
 	}
 	if t.consumed(e) && (k == kind{number: confirmed} || k == kind{returned, true}) {
-		t.spend[body.CustomerID] += body.Total - body.Refund
+		t.spend.add(body.CustomerID, body.Total)
+		t.spend.take(body.CustomerID, body.Refund)
 	}
 }
 

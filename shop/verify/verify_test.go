@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,6 +94,28 @@ func TestRecovered(t *testing.T) {
 	}
 	if r := judged(t.Context(), t, dir, log, Config{}); !r.OK() {
 		t.Errorf("found is:%s", violations(r))
+	}
+}
+
+// TestSpendIsLarge: what many large orders make is told as it is, beyond an int64.
+func TestSpendIsLarge(t *testing.T) {
+	const most = math.MaxInt64
+	s := newShop()
+	for _, id := range []string{"o1", "o2", "o3"} {
+		s.orders[id] = &order{id: id, customer: "c1", status: "confirmed", total: most}
+	}
+	found := newFindings(Config{})
+	tr := newTrail(s, found)
+	tr.reads.positions = map[event.Partition]store.Position{{Topic: orderv1.Topic.Name}: {Next: 9}}
+	for i := range 3 {
+		e := event.Envelope{ID: fmt.Sprint(i), Source: "/order", Type: ofOrder[confirmed].Type, Topic: orderv1.Topic.Name, Key: fmt.Sprint("o", i+1)}
+		tr.take(e, []byte(`{"customerId":"c1","total":9223372036854775807}`))
+	}
+	r := judge(Config{Settled: true, Examples: 9}, s, tr, found)
+	for _, want := range []string{"events that customer has read make 27670116110564327421", "orders and returns make 27670116110564327421"} {
+		if got := violations(r); !strings.Contains(got, want) {
+			t.Errorf("found is %s, want %q", got, want)
+		}
 	}
 }
 
