@@ -52,6 +52,7 @@ It ends with 0 if every invariant holds.`,
 					return err
 				}
 			} else {
+				printMissing(out.stdout, report.Missing)
 				fmt.Fprintf(out.stdout, "%d orders: %d confirmed, %d cancelled; %d returns; %d events\n",
 					report.Orders, report.Confirmed, report.Cancelled, report.Returns, report.Events)
 				printReport(out.stdout, report)
@@ -69,6 +70,14 @@ It ends with 0 if every invariant holds.`,
 	cmd.Flags().BoolVar(&cfg.Settled, "settled", false, "also take for a violation whatever is still under way")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON instead of text for people")
 	return cmd
+}
+
+// printMissing says which databases are missing, and what to do.
+func printMissing(w io.Writer, missing []string) {
+	if len(missing) > 0 {
+		fmt.Fprintf(w, "missing: the databases of %s\n", strings.Join(missing, ", "))
+		fmt.Fprintln(w, "Invariants that need them are left out. If they are in other directories, copy all into one.")
+	}
 }
 
 // printReport prints the invariants and what is under way, for people.

@@ -24,3 +24,16 @@ func TestReportIsPlain(t *testing.T) {
 		t.Errorf("the report is %.3000q, want %q", got, want)
 	}
 }
+
+func TestMissingIsSaid(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	printMissing(&out, nil)
+	if out.Len() > 0 {
+		t.Errorf("of a whole shop is said %q", out.String())
+	}
+	printMissing(&out, []string{"order", "gateway-mail"})
+	if got := out.String(); !strings.HasPrefix(got, "missing: the databases of order, gateway-mail\n") {
+		t.Errorf("of a part is said %q", got)
+	}
+}

@@ -18,8 +18,9 @@
 //
 // # What it does not do
 //
-// It repairs nothing, and it cannot know of orders that no service, gateway or
-// event mentions, unless Config.Acknowledged names them.
+// It judges no part of a shop: where databases are missing, it says which, and leaves
+// the invariants out that need them. It repairs nothing, and it cannot know of orders
+// that no service, gateway or event mentions, unless Config.Acknowledged names them.
 //
 // # Concurrency
 //

@@ -21,6 +21,9 @@ func (v Violation) String() string { return fmt.Sprintf("%s: %s", v.ID, v.What) 
 
 // Report is what Run found.
 type Report struct {
+	// Missing are databases that are not there, of which some must be. Invariants that
+	// need any of them are left out, and what is under way is not counted.
+	Missing    []string             `json:"missing,omitempty"`
 	Invariants map[string]Invariant `json:"invariants"`
 	Orders     int                  `json:"orders"`
 	Confirmed  int                  `json:"confirmed"`

@@ -80,11 +80,6 @@ func run(ctx context.Context, cfg Config, dir string) (r Report, failed error) {
 
 // judge applies the invariants to what was read.
 func judge(cfg Config, s *shop, t *trail, found findings) Report {
-	for _, b := range slices.Concat(s.services, s.gateways) {
-		for _, d := range b.damaged {
-			found.add(Agree, d.id, "%s", d.what)
-		}
-	}
 	t.add(s)
 	t.missing()
 	j := &judgement{findings: found, shop: s, trail: t, settled: cfg.Settled, taken: map[string]charge{}, booked: map[string]bool{}}
@@ -114,6 +109,15 @@ func judge(cfg Config, s *shop, t *trail, found findings) Report {
 	}
 	if cfg.Settled {
 		j.check(!r.Unsettled.Any(), Settled, "shop", "%v", r.Unsettled)
+	}
+	if r.Missing = j.missing(); len(r.Missing) > 0 {
+		r.Unsettled = Unsettled{} // it is not known
+		found.leaveOut(r.Missing)
+	}
+	for _, b := range slices.Concat(s.services, s.gateways) {
+		for _, d := range b.damaged {
+			found.add(Agree, d.id, "%s", d.what)
+		}
 	}
 	r.Invariants = found.invariants(cfg.Examples)
 	return r

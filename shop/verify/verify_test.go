@@ -133,7 +133,63 @@ func TestDatabaseIsGone(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "catalog.db")); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, judged(t.Context(), t, dir, log, Config{}), Agree, "catalog")
+	r := judged(t.Context(), t, dir, log, Config{})
+	expect(t, r, Agree, "catalog")
+	if !slices.Equal(r.Missing, []string{"catalog"}) || len(r.Invariants) != len(always)-1 {
+		t.Errorf("missing is %v, and %d invariants were checked, want all but %s", r.Missing, len(r.Invariants), Kept)
+	}
+}
+
+// TestPartOfAShop: what a part of a shop does not have is named, and nothing else is
+// found.
+func TestPartOfAShop(t *testing.T) {
+	f := newFixture(t)
+	f.settle()
+	log := f.fetched()
+	whole := f.stopped()
+	var all []string
+	for _, d := range newShop().databases() {
+		all = append(all, d.owner)
+	}
+	for _, c := range []struct {
+		has, lacks []string // one of them
+		settled    bool
+		missing    bool
+	}{
+		{has: []string{"order", "payment", "gateway-payment"}, missing: true},
+		{has: []string{"order", "payment", "gateway-payment"}, settled: true, missing: true},
+		{has: []string{"inventory", "customer"}, missing: true},
+		{lacks: []string{"order"}, missing: true},
+		{lacks: []string{"gateway-carrier"}, missing: true},
+		{lacks: []string{"notification"}, missing: true},
+		{lacks: []string{"notification", "gateway-mail"}, settled: true, missing: true},
+		{lacks: []string{"customer"}, settled: true, missing: true},
+		{lacks: []string{"storefront"}}, // it has done nothing yet
+	} {
+		dir := copyDatabases(t, whole)
+		var want []string
+		for _, name := range all {
+			if slices.Contains(c.lacks, name) || c.has != nil && !slices.Contains(c.has, name) {
+				want = append(want, name)
+				if err := os.Remove(filepath.Join(dir, name+".db")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if !c.missing {
+			want = nil
+		}
+		r := judged(t.Context(), t, dir, log, Config{Settled: c.settled})
+		if !slices.Equal(r.Missing, want) || r.OK() == c.missing || r.Unsettled.Any() {
+			t.Errorf("of %+v is missing %v, want %v", c, r.Missing, want)
+		}
+		for name, inv := range r.Invariants {
+			if name == Agree && inv.Violations != len(want) || name != Agree && !inv.OK {
+				t.Errorf("of %+v is found:%s", c, violations(r))
+				break
+			}
+		}
+	}
 }
 
 // TestLogLies falsifies the log.
