@@ -35,6 +35,7 @@ func (c *client) bind(cmd *cobra.Command, flags *pflag.FlagSet, con *console) {
 	c.cmd = cmd
 	cli.Group(flags, "Services", func(f *cli.Flags) {
 		f.StringSliceVar(&c.urls, "admin", []string{adminDefault}, "ask the processes at these `URLS`, which were started with --admin")
+		cli.WantValue(f, "admin")
 		f.StringVar(&c.service, "service", "", "the service of this `NAME`, one of those that run there")
 	})
 	_ = cmd.RegisterFlagCompletionFunc("service", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -122,9 +123,6 @@ func (c *client) one(ctx context.Context, cmd *cobra.Command) (home, error) {
 
 // bases are the URLs of --admin. It reports all faults at once.
 func (c *client) bases() (out []string, err error) {
-	if len(c.urls) == 0 {
-		return nil, errors.New("--admin is empty, want http://host:port")
-	}
 	var errs []error
 	for _, text := range c.urls {
 		base, err := baseURL(text)

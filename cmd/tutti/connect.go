@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -22,11 +21,7 @@ const connectWithin = 10 * time.Second // a person is waiting
 
 // connect connects to the Kafka of the settings.
 func connect(ctx context.Context, cmd *cobra.Command, set *bus.Settings, con *console) (*kafka.Bus, error) {
-	err := set.Check()
-	if len(set.Brokers) == 0 {
-		err = errors.Join(errors.New("--brokers is empty, want host:port,…"), err)
-	}
-	if err != nil {
+	if err := set.Check(); err != nil {
 		return nil, cli.Usage(cmd, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectWithin)

@@ -94,7 +94,7 @@ func TestWrongCalls(t *testing.T) {
 		{"deadletters show", "arg"}, {"deadletters edit t/0@1 --file f --body b", "want one of them"},
 		{"jobs retry", "nothing says which"}, {"jobs retry one", "1 arguments"}, {"jobs retry --all --kind k", "exclude"}, {"jobs --state odd", `--state is "odd"`},
 		{"tail --from never", `--from is "never"`}, {"tail --limit -1", "--limit is -1"}, {"tail extra", "extra"}, {"topics --brokers nowhere", "nowhere"},
-		{"topics --brokers=", "--brokers is empty"}, {"lag --kafka --brokers= --sasl plain", "--sasl-user is empty"}, {"lag --admin=", "--admin is empty"},
+		{"topics --brokers=", "--brokers: empty"}, {"lag --kafka --sasl plain", "--sasl-user is empty"}, {"lag --admin=", "--admin: empty"},
 		{"lag --admin ftp://x", `--admin has "ftp://x", want http://host:port`}, {"jobs retry --all --admin http://,x:1,ftp://y", `"ftp://y"`},
 	} {
 		con := &console{out: &bytes.Buffer{}, err: &bytes.Buffer{}, getenv: func(string) string { return "" }}
