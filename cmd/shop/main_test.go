@@ -80,6 +80,7 @@ func TestBadArguments(t *testing.T) {
 		{"environment of a subcommand", []string{"replay", "f"}, []string{"SHOP_RATE", "fast"}, []string{"SHOP_RATE", "fast"}},
 		{"file", []string{"--config", config}, nil, []string{"shop.conf:1", "lots"}},
 		{"replay", []string{"replay", "f", "--rate=-1", "--stock", "0", "--decline", "101"}, nil, []string{"--rate", "--stock", "--decline"}},
+		{"replay elsewhere", []string{"replay", "f", "--brokers", "127.0.0.1:9092"}, nil, []string{"--data is empty"}},
 		{"replay style", []string{"replay", "f", "--style", "tango"}, nil, []string{`--style is "tango", want choreography, orchestration or mixed`}},
 		{"style", []string{"--style", "mixed"}, nil, []string{`--style is "mixed", want choreography or orchestration`}},
 	} {

@@ -41,7 +41,7 @@ func TestReplayOverPostgres(t *testing.T) {
 	database := tuttitest.Postgres(t)
 	args := []string{"replay", writeOrders(t, 300), "--json", "--decline", "10"}
 	want := fmt.Sprint(replayed(t, args...))
-	if got := fmt.Sprint(replayed(t, append(args, "--style", "mixed", "--database", database)...)); got != want {
+	if got := fmt.Sprint(replayed(t, append(args, "--style", "mixed", "--database", database, "--data", t.TempDir())...)); got != want {
 		t.Errorf("on PostgreSQL the replay ends with\n%s, want\n%s", got, want)
 	}
 }

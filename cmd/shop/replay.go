@@ -62,7 +62,8 @@ holds and nothing is left in flight.`,
 	}
 	flags := cmd.Flags()
 	r.common(flags)
-	flags.StringVar(&r.data, "data", "", "keep databases and log in this `DIR`; by default in a temporary one, which is removed after success")
+	flags.StringVar(&r.data, "data", "", "keep databases and log in this `DIR`; by default in a temporary one, which is removed after success. "+
+		"Wanted with --brokers and --database, which keep their part")
 	flags.Float64Var(&r.rate, "rate", 0, "place at most `N` orders a second; 0 places them as fast as they are processed")
 	flags.Int64Var(&r.stock, "stock", 10_000, "begin with `N` pieces of each product")
 	flags.StringVar(&r.style, "style", string(orderv1.Choreography), "process the orders by this `STYLE`: choreography, orchestration or mixed")
@@ -85,6 +86,8 @@ func (r *replaying) validate() error {
 	check(r.rate >= 0 && !math.IsInf(r.rate, 0), "--rate is %v, want 0 or more", r.rate)
 	check(r.stock >= 1 && r.stock <= maxStock, "--stock is %d, want 1 to %d", r.stock, maxStock)
 	check(r.decline >= 0 && r.decline <= 100, "--decline is %v, want 0 to 100", r.decline)
+	check(r.data != "" || len(r.bus.Brokers) == 0 && r.database == "",
+		"--data is empty, want a DIR: --brokers and --database keep their part of the replay, which fits no other directory")
 	check(!r.overwrites(), "--rejected is %s, the file of the orders, want another one", r.rejected)
 	r.mixed = r.style == mixture
 	check(r.mixed || isStyle(r.style), "--style is %q, want choreography, orchestration or mixed", r.style)
