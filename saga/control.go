@@ -45,7 +45,7 @@ func (e *Engine) Cancel(ctx context.Context, tx *store.Tx, a Action) error {
 func (e *Engine) Retry(ctx context.Context, tx *store.Tx, a Action, part string) error {
 	return e.control(ctx, tx, a, func(r run) error {
 		return r.each(part, func(m *mark) bool { return m.Is == stuck }, "stuck", func(n *node, m *mark) (err error) {
-			if n.kind == fail || n.kind == sub && !r.Back {
+			if n.kind == fail || n.kind == sub && !r.Back || r.Back && n.final() {
 				return problem.Conflict("%s cannot be tried again: skip it, once it is seen to", m.Path)
 			}
 			r.note(a.line("retried", m.Path))

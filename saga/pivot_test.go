@@ -43,6 +43,55 @@ func TestFailsBesidePivot(t *testing.T) {
 	}
 }
 
+// A pivot that was asked for and not answered may be done, and nothing takes it back: a
+// message comes too late to cancel, and where the process turns back all the same, a person
+// has to see to it.
+func TestPivotWithoutAnswer(t *testing.T) {
+	seal := saga.Step("seal", saga.Send(func(s *story) do[b] { return do[b]{s.ID, "0"} }), saga.Done(func(*story, event.Message[did[b]]) {})).
+		Within(time.Minute).Pivot()
+	cancel := saga.CancelledBy(func(_ *story, m event.Message[stop]) string { return m.Body.Why })
+	byOperator := func(w *theatre) error {
+		return w.order(func(ctx context.Context, tx *store.Tx) error {
+			return w.engine.Cancel(ctx, tx, saga.Action{Saga: "pivot", ID: "p"})
+		})
+	}
+	for name, test := range map[string]struct {
+		attempts int
+		turns    func(w *theatre) error
+		reason   string
+	}{
+		"given up":  {2, func(*theatre) error { return nil }, "seal: no answer within 1m0s"},
+		"cancelled": {0, byOperator, "cancelled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			def := saga.Define("pivot", 1, starts(), cancel, work[a](), seal.Attempts(test.attempts))
+			play(t, func(w *theatre) {
+				w.hands.wills("do-b p", func(int) string { return "silent" })
+				w.Publish(begin{ID: "p"})
+				w.Sleep(10 * time.Second)
+				w.Publish(stop{ID: "p", Why: "no more"})
+				w.Sleep(10 * time.Second)
+				w.expect("p", saga.Running, "")
+				if err := test.turns(w); err != nil {
+					t.Fatal(err)
+				}
+				w.Sleep(10 * time.Minute)
+				w.want("left", w.left("p"), "a0")
+				w.expect("p", saga.Stuck, test.reason)
+				if err := w.retry("p"); err == nil {
+					t.Error("the pivot was to be tried again, while all is being undone")
+				}
+				if err := w.skip("pivot", "p", "seal"); err != nil {
+					t.Fatal(err)
+				}
+				w.Sleep(10 * time.Minute)
+				w.want("left", w.left("p"), "")
+				w.expect("p", saga.Compensated, test.reason)
+			}, def)
+		})
+	}
+}
+
 // After the pivot nothing is undone, also if a saga beside it fails. It is over, and not
 // tried again.
 func TestSubBesidePivot(t *testing.T) {

@@ -3,6 +3,7 @@ package saga
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -318,6 +319,17 @@ func (r run) again(n *node, m *mark, why string, pause time.Duration) {
 	r.set(m, pausing)
 	r.limit(m, pause)
 }
+
+// leaps reports whether the pivot was asked for, and may be done already.
+func (r run) leaps() bool {
+	return slices.ContainsFunc(r.Marks, func(m mark) bool {
+		n := r.plan.nodes[nameOf(m.Path)]
+		return n != nil && n.final() && (m.Is == sent || m.Is == pausing)
+	})
+}
+
+// final reports whether a part is a pivot that nothing takes back.
+func (n *node) final() bool { return n.kind == step && n.pivot && n.undo == nil && !n.harmless }
 
 // pause is how long to wait after so many attempts.
 func (run) pause(n *node, tries int) time.Duration {

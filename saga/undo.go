@@ -91,7 +91,7 @@ func (r run) backward(n *node, loops string) (outcome, error) {
 	case done, unknown, waiting, skipped:
 		return r.undoPart(n, m)
 	case undoing, resting, stuck:
-		if n.kind != step || n.undo != nil {
+		if n.kind != step || n.undo != nil || n.final() {
 			return waits, nil
 		}
 		r.set(m, undone) // a newer version leaves nothing there to undo
@@ -113,6 +113,10 @@ func (r run) undoPart(n *node, m *mark) (outcome, error) {
 		return r.undoChild(n, m)
 	}
 	if n.undo == nil {
+		if m.Is == unknown && n.final() {
+			r.standStill(m, "nobody has said whether it is done, and it cannot be undone")
+			return waits, nil
+		}
 		return ready, nil
 	}
 	m.Tries = 0
