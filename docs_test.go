@@ -104,7 +104,7 @@ func TestGuide(t *testing.T) {
 	address := freeAddress(t)
 	operators := freeAddress(t)
 	script := strings.NewReplacer("127.0.0.1:8080", address, "127.0.0.1:9090", operators).Replace(scriptOf(steps, work))
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script)
 	cmd.Dir = filepath.Join(work, "tutti")
@@ -186,12 +186,12 @@ pids=()
 finish() { for p in "${pids[@]}"; do kill -INT -- "-$p" 2>/dev/null || true; wait "$p" || true; done; }
 trap finish EXIT
 ready() {
-  for _ in $(seq 600); do
+  for _ in $(seq 3000); do # it may have to be compiled, beside all other tests
     curl -fsS -o /dev/null http://127.0.0.1:8080/readyz 2>/dev/null && return
     kill -0 "${pids[-1]}" || { echo "the program ended before it was ready"; exit 1; }
     sleep 0.1
   done
-  echo "not ready after a minute"; exit 1
+  echo "not ready after five minutes"; exit 1
 }
 `)
 	for i, b := range steps {
