@@ -149,7 +149,7 @@ func (r run) recall(n *node, path string) (outcome, error) {
 func (r run) cancel(by *reply, env event.Envelope, body any) error {
 	l := line{Did: "cancelled", Type: by.contract.String(), Event: env.ID}
 	switch {
-	case r.Pivot || r.leaps():
+	case r.Pivot || r.atPivot():
 		l.Did = "too late to cancel"
 	case r.Back:
 		l.Did = "late"

@@ -320,8 +320,8 @@ func (r run) again(n *node, m *mark, why string, pause time.Duration) {
 	r.limit(m, pause)
 }
 
-// leaps reports whether the pivot was asked for, and may be done already.
-func (r run) leaps() bool {
+// atPivot reports whether the pivot was asked for, and may be done already.
+func (r run) atPivot() bool {
 	return slices.ContainsFunc(r.Marks, func(m mark) bool {
 		n := r.plan.nodes[nameOf(m.Path)]
 		return n != nil && n.final() && (m.Is == sent || m.Is == pausing)

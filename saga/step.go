@@ -161,7 +161,8 @@ func (n *Node[S]) Backoff(d time.Duration) *Node[S] {
 }
 
 // Pivot marks the step after which the process only goes on: nothing is undone or
-// cancelled any more, and what follows is retried until it succeeds.
+// cancelled any more, and what follows is retried until it succeeds. Where the process
+// turns back before it has answered, a person has to see to it, unless it has an undo.
 func (n *Node[S]) Pivot() *Node[S] {
 	n.n.pivot = true
 	return n
