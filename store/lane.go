@@ -177,8 +177,15 @@ func (s *Store) Unsent(ctx context.Context, l *Lane, after int64) ([]Batch, erro
 
 func (l *Lane) unsent(ctx context.Context, q Querier, after int64) ([]Batch, error) {
 	last, size := after, int64(0)
-	sizes, err := Collect(ctx, q, func(r Rows) (v [2]int64, err error) { return v, r.Scan(&v[0], &v[1]) },
-		`SELECT batch, OCTET_LENGTH(events) FROM tutti_outbox WHERE lane = $1 AND batch > $2 AND batch <= $3 ORDER BY batch LIMIT 1000`, l.Number, after, l.left)
+	sizes, err := Collect(ctx, q, func(r Rows) (v [2]int64, err error) {
+		var begin []byte
+		if err := r.Scan(&v[0], &v[1], &begin); err != nil {
+			return v, err
+		}
+		v[1] = sizeOf(begin, v[1])
+		return v, nil
+	}, `SELECT batch, OCTET_LENGTH(events), SUBSTR(events, 1, 16) FROM tutti_outbox WHERE lane = $1 AND batch > $2 AND batch <= $3 ORDER BY batch LIMIT 1000`,
+		l.Number, after, l.left)
 	if err != nil {
 		return nil, fmt.Errorf("read the outbox of lane %s: %w", l.Name, err)
 	}
@@ -198,7 +205,7 @@ func (l *Lane) unsent(ctx context.Context, q Querier, after int64) ([]Batch, err
 			return b, err
 		}
 		var err error
-		if b.Events, err = decodeEvents(blob); err != nil {
+		if b.Events, err = unpack(blob); err != nil {
 			return b, fmt.Errorf("batch %d: %w", b.Number, err)
 		}
 		return b, nil

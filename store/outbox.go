@@ -2,10 +2,8 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/tutti-go/tutti/event"
@@ -41,8 +39,7 @@ func (tx *Tx) appendOutbox(ctx context.Context, sent int64) (Committed, func(), 
 	batch := l.batch
 	if len(n.events) > 0 {
 		batch++
-		packed := encodeEvents(tx.s.scratch.packed[:0], n.events)
-		tx.s.scratch.packed = packed
+		packed := tx.s.scratch.pack(n.events)
 		if err := tx.Exec(ctx, `INSERT INTO tutti_outbox (lane, batch, written, events) VALUES ($1, $2, $3, $4)`,
 			l.Number, batch, millis(tx.now), packed); err != nil {
 			return Committed{}, nil, fmt.Errorf("append to outbox: %w", err)
@@ -133,7 +130,7 @@ func (s *Store) eachUnsent(ctx context.Context, visit func(lane int64, e Sendabl
 		if err := rows.Scan(&lane, &blob); err != nil {
 			return fmt.Errorf("read the outbox: %w", err)
 		}
-		events, err := decodeEvents(blob)
+		events, err := unpack(blob)
 		if err != nil {
 			return fmt.Errorf("read the outbox: %w", err)
 		}
@@ -187,101 +184,3 @@ func (l *Lane) number(tx *Tx) (numbered, error) {
 }
 
 func (l *Lane) id(n int64) string { return l.Name + "-" + strconv.FormatInt(n, 10) }
-
-// encodeEvents packs messages as length-prefixed fields, after a version byte.
-func encodeEvents(b []byte, events []Sendable) []byte {
-	size := 1
-	for _, e := range events {
-		size += 32 + len(e.Topic) + len(e.Record.Key) + len(e.Record.Value) + 48*len(e.Record.Headers)
-	}
-	b = append(slices.Grow(b, size), 1)
-	b = binary.AppendUvarint(b, uint64(len(events)))
-	for _, e := range events {
-		b = appendBytes(b, e.Topic)
-		b = binary.AppendUvarint(b, uint64(e.Number))
-		b = binary.AppendUvarint(b, uint64(e.Seq))
-		b = appendBytes(b, e.Record.Key)
-		b = appendBytes(b, e.Record.Value)
-		b = appendHeaders(b, e.Record.Headers)
-	}
-	return b
-}
-
-func appendHeaders(b []byte, headers []event.Header) []byte {
-	b = binary.AppendUvarint(b, uint64(len(headers)))
-	for _, h := range headers {
-		b = appendBytes(b, h.Key)
-		b = appendBytes(b, h.Value)
-	}
-	return b
-}
-
-func appendBytes[T string | []byte](b []byte, v T) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(v))), v...)
-}
-
-var errCorrupt = errors.New("stored messages are damaged")
-
-// unpacker reads what encodeEvents wrote; after a fault it yields zeros.
-type unpacker struct {
-	b   []byte
-	err error
-}
-
-func (u *unpacker) uint() uint64 {
-	v, n := binary.Uvarint(u.b)
-	if n <= 0 {
-		u.b, u.err = nil, errCorrupt
-		return 0
-	}
-	u.b = u.b[n:]
-	return v
-}
-
-func (u *unpacker) bytes() []byte {
-	n := u.uint()
-	if n > uint64(len(u.b)) {
-		u.b, u.err = nil, errCorrupt
-		return nil
-	}
-	v := u.b[:n:n]
-	u.b = u.b[n:]
-	return v
-}
-
-func (u *unpacker) headers() []event.Header {
-	n := u.uint()
-	if n > uint64(len(u.b)) {
-		u.b, u.err = nil, errCorrupt
-		return nil
-	}
-	headers := make([]event.Header, n)
-	for i := range headers {
-		headers[i] = event.Header{Key: string(u.bytes()), Value: u.bytes()}
-	}
-	return headers
-}
-
-func decodeEvents(b []byte) ([]Sendable, error) {
-	if len(b) == 0 || b[0] != 1 {
-		return nil, errCorrupt
-	}
-	u := &unpacker{b: b[1:]}
-	n := u.uint()
-	if n > uint64(len(b)) {
-		return nil, errCorrupt
-	}
-	out := make([]Sendable, 0, n)
-	for range n {
-		var s Sendable
-		s.Topic = string(u.bytes())
-		s.Number = int32(u.uint())
-		s.Seq = int64(u.uint())
-		s.Record = event.Record{Key: u.bytes(), Value: u.bytes(), Headers: u.headers()}
-		out = append(out, s)
-	}
-	if u.err == nil && len(u.b) != 0 {
-		u.err = errCorrupt
-	}
-	return out, u.err
-}

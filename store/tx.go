@@ -264,19 +264,17 @@ func (tx *Tx) Rollback() {
 
 // scratch is memory that each transaction leaves to the next.
 type scratch struct {
-	out    []pending
-	packed []byte
+	out []pending
+	packer
 }
 
 func (s *scratch) keep(tx *Tx) {
-	const mostOut, mostPacked = 16 << 10, 4 << 20 // messages, and bytes
+	const mostOut = 16 << 10 // messages
 	clear(tx.out)
 	if s.out = tx.out[:0]; cap(s.out) > mostOut {
 		s.out = nil
 	}
-	if cap(s.packed) > mostPacked {
-		s.packed = nil
-	}
+	s.forget()
 	tx.out = nil
 }
 
