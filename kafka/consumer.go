@@ -79,8 +79,8 @@ func (b *Bus) Join(m Membership) (*Consumer, error) {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // positions pass them, too
-		kgo.FetchMaxBytes(8<<20),
-		kgo.FetchMaxPartitionBytes(2<<20),
+		kgo.FetchMaxBytes(2<<20), // of batches of events, which are several times as large once they are unpacked
+		kgo.FetchMaxPartitionBytes(512<<10),
 		kgo.FetchMaxWait(b.cfg.FetchWait),
 		kgo.SessionTimeout(b.cfg.Heartbeat*15/2),
 		kgo.RebalanceTimeout(15*time.Second),
