@@ -36,6 +36,7 @@ type Engine struct {
 	current map[string]*plan         // the highest version of each name
 	routes  map[contractID]*route
 	cache   cache
+	bell    bell
 	stray   atomic.Int64
 	last    int64 // number given; of the loop
 	shared  bool  // other instances of the service may have the same database
@@ -69,6 +70,7 @@ func Register(s *service.Service, cfg Config, sagas ...Saga) *Engine {
 	e := &Engine{
 		s: s, cfg: cfg, plans: map[string]map[int]*plan{}, current: map[string]*plan{}, routes: map[contractID]*route{},
 		cache: cache{most: cfg.Cache, of: map[key]*instance{}},
+		bell:  newBell(),
 	}
 	for _, saga := range sagas {
 		e.add(saga.compiled())
@@ -78,6 +80,7 @@ func Register(s *service.Service, cfg Config, sagas ...Saga) *Engine {
 	}
 	s.Uses(service.Part{Name: "saga", Migrations: migrations, Check: e.check})
 	job.OnDue(s, e.onTimer)
+	job.OnDue(s, e.onAlarm)
 	s.Go(e.sweep)
 	s.Go(e.handOver)
 	e.administer()
@@ -205,7 +208,7 @@ func (e *Engine) checkUpgrade(ctx context.Context, db *store.Store, saga string,
 	const page = 1000
 	var errs []error
 	for after := ""; ; {
-		rows, err := store.Collect(ctx, db.Reader(), scanRow, `SELECT `+columns+`, armed FROM saga_live
+		rows, err := store.Collect(ctx, db.Reader(), scanRow, `SELECT `+columns+`, armed, alarm FROM saga_live
 			WHERE saga = $1 AND id > $2 AND version = $3 ORDER BY id LIMIT $4`, saga, after, version, page)
 		if err != nil {
 			return err

@@ -218,14 +218,14 @@ type instance struct {
 	status   Status
 	started  int64 // ms
 	changed  int64
-	armed    int64 // when its timer is due; 0: it has none
+	armed    arming
 	reason   string
 	document
 
 	history []byte // the page that the row holds, with what was added
 	kept    int    // bytes of it that are stored
 	event   string // of its last line
-	was     int64  // armed, as it is stored
+	was     arming // as it is stored
 	stood   Status // as it is stored
 	gave    string // reason, as it is stored
 	version int    // of the plan, as it is stored

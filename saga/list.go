@@ -135,7 +135,7 @@ func (sel selection) page(ctx context.Context, q store.Querier, limit int) (rows
 	text := `SELECT n, ` + brief + `armed, since FROM (` + looked + `) AS looked_at` + where(sel.filters(s)) + s.order + ` LIMIT ` + s.arg(limit)
 	rows, err = store.Collect(ctx, q, func(r store.Rows) (v row, err error) {
 		p := &sel.after // of the last row, when all are read
-		err = r.Scan(&p.n, &v.saga, &v.id, &v.version, &v.revision, &v.status, &v.started, &v.changed, &v.reason, &v.armed, &p.since)
+		err = r.Scan(&p.n, &v.saga, &v.id, &v.version, &v.revision, &v.status, &v.started, &v.changed, &v.reason, &v.armed.at, &p.since)
 		p.id = v.id
 		return v, err
 	}, text, s.args...)
@@ -244,7 +244,7 @@ func (sel selection) filters(s *statement) (terms []string) {
 func (e *Engine) shown(r row) admin.SagaInstance {
 	return admin.SagaInstance{
 		Service: e.s.Name(), Saga: r.saga, ID: r.id, Definition: r.version, Version: strconv.FormatInt(r.revision, 10), Status: string(r.status),
-		Reason: r.reason, Started: timeOf(r.started), Changed: timeOf(r.changed), Due: moment(r.armed),
+		Reason: r.reason, Started: timeOf(r.started), Changed: timeOf(r.changed), Due: moment(r.armed.at),
 	}
 }
 

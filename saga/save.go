@@ -97,8 +97,8 @@ func (w *work) write(in *instance, doc string, all *saving) error {
 		return nil
 	}
 	return w.tx.Expect(w.ctx, 1, errMoved, `UPDATE saga_live SET version = $1, revision = revision + 1, since = CASE WHEN status = $2 THEN since ELSE $3 END, status = $2,
-		changed = $3, armed = $4, reason = $5, doc = $6, history = $7 WHERE n = $8 AND revision = $9`,
-		in.plan.version, in.status, in.changed, in.armed, in.reason, doc, string(in.history), in.n, in.revision)
+		changed = $3, armed = $4, reason = $5, doc = $6, history = $7, alarm = $10 WHERE n = $8 AND revision = $9`,
+		in.plan.version, in.status, in.changed, in.armed.at, in.reason, doc, string(in.history), in.n, in.revision, in.armed.alarm)
 }
 
 // added is what the history has more than what is stored.
@@ -125,10 +125,10 @@ type form struct {
 
 var (
 	insertLive = form{func(n int) string {
-		return `INSERT INTO saga_live (n, saga, id, version, revision, status, started, changed, since, armed, reason, doc, history)
-			VALUES ` + bulk.Values(n, "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?") + ` ON CONFLICT DO NOTHING`
+		return `INSERT INTO saga_live (n, saga, id, version, revision, status, started, changed, since, armed, alarm, reason, doc, history)
+			VALUES ` + bulk.Values(n, "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?") + ` ON CONFLICT DO NOTHING`
 	}, func(s *saved) []any {
-		return []any{s.n, s.saga, s.id, s.plan.version, s.revision + 1, s.status, s.started, s.changed, s.changed, s.armed, s.reason, s.doc, string(s.history)}
+		return []any{s.n, s.saga, s.id, s.plan.version, s.revision + 1, s.status, s.started, s.changed, s.changed, s.armed.at, s.armed.alarm, s.reason, s.doc, string(s.history)}
 	}}
 	updateLive = form{func(n int) string {
 		return `UPDATE saga_live SET revision = revision + 1, changed = v.column3, doc = v.column4, history = history || v.column5

@@ -15,7 +15,6 @@ import (
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/bulk"
 	"github.com/tutti-go/tutti/internal/fastjson"
-	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/store"
 )
 
@@ -35,7 +34,7 @@ type row struct {
 }
 
 func scanRow(r store.Rows) (w row, err error) {
-	err = r.Scan(&w.n, &w.saga, &w.id, &w.version, &w.revision, &w.status, &w.started, &w.changed, &w.reason, &w.doc, &w.history, &w.armed)
+	err = r.Scan(&w.n, &w.saga, &w.id, &w.version, &w.revision, &w.status, &w.started, &w.changed, &w.reason, &w.doc, &w.history, &w.armed.at, &w.armed.alarm)
 	w.kept, w.over = len(w.history), w.status.over()
 	return w, err
 }
@@ -125,8 +124,8 @@ func (p *plan) copied(state any) (any, error) {
 func (w *work) find(saga string, ids []string) error {
 	for piece := range bulk.Chunks(ids) {
 		in := ` WHERE saga = $1 AND id IN (` + bulk.Params(2, len(piece)) + `)`
-		rows, err := store.Collect(w.ctx, w.tx, scanRow, `SELECT `+columns+`, armed FROM saga_live`+in+
-			` UNION ALL SELECT `+columns+`, 0 FROM saga_done`+in, bulk.Args([]any{saga}, piece)...)
+		rows, err := store.Collect(w.ctx, w.tx, scanRow, `SELECT `+columns+`, armed, alarm FROM saga_live`+in+
+			` UNION ALL SELECT `+columns+`, 0, 0 FROM saga_done`+in, bulk.Args([]any{saga}, piece)...)
 		if err != nil {
 			return fmt.Errorf("read %d instances of saga %s: %w", len(piece), saga, err)
 		}
@@ -163,41 +162,6 @@ func (w *work) turnPage(in *instance) error {
 	in.Pages++
 	in.history, in.kept = in.history[in.kept:], 0
 	return err
-}
-
-// timer is due when something of an instance is.
-type timer struct {
-	Saga string `json:"saga"`
-	ID   string `json:"id"`
-}
-
-func (timer) JobType() string { return "saga.timer" }
-
-func (k key) timer() string { return k.saga + "/" + k.id }
-
-// arm sets an instance's timer. One that is due too early stays: it is set anew when it
-// fires, so that an instance on its way pays for one timer and not for one a step. One
-// that should have fired may be dead, or discarded: it is set anew now.
-func (w *work) arm(in *instance, stopped *[]string) error {
-	due := in.due()
-	if in.was > w.now && due != 0 && in.was <= due {
-		in.armed = in.was
-		return nil
-	}
-	if in.was != 0 {
-		if due == 0 {
-			in.armed = 0
-			*stopped = append(*stopped, in.timer())
-			return nil
-		}
-		if err := w.tx.DropJobs(w.ctx, timer{}.JobType(), []string{in.timer()}); err != nil {
-			return err
-		}
-	}
-	if in.armed = due; due == 0 {
-		return nil
-	}
-	return job.At(w.ctx, w.tx, timeOf(due), in.timer(), timer{in.saga, in.id})
 }
 
 // keepEarly keeps an event for an instance that has not started.

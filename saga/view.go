@@ -144,7 +144,7 @@ func (e *Engine) show(ctx context.Context, k key) (out admin.SagaDetail, err err
 // look reads an instance, wherever it is.
 func (e *Engine) look(ctx context.Context, k key) (row, error) {
 	const at = ` WHERE saga = $1 AND id = $2`
-	rows, err := store.Collect(ctx, e.s.Read(), scanRow, `SELECT `+columns+`, armed FROM saga_live`+at+` UNION ALL SELECT `+columns+`, 0 FROM saga_done`+at, k.saga, k.id)
+	rows, err := store.Collect(ctx, e.s.Read(), scanRow, `SELECT `+columns+`, armed, alarm FROM saga_live`+at+` UNION ALL SELECT `+columns+`, 0, 0 FROM saga_done`+at, k.saga, k.id)
 	if err != nil {
 		return row{}, fmt.Errorf("read saga %s %s: %w", k.saga, k.id, err)
 	}

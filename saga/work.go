@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/tutti-go/tutti/event"
-	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/store"
 )
 
@@ -226,23 +225,6 @@ func (w *work) finish() error {
 		}
 	}
 	return w.save()
-}
-
-// onTimer takes an instance on at a time.
-func (e *Engine) onTimer(ctx context.Context, tx *store.Tx, d job.Due[timer]) error {
-	w := e.work(ctx, tx)
-	in, err := w.get(key{d.Args.Saga, d.Args.ID})
-	if err != nil || in == nil || in.status.over() {
-		return err
-	}
-	tx.Handling(event.Cause(in.Cause))
-	in.was, in.stood = 0, "" // it is this one: the row is to say that there is none
-	r := w.run(in)
-	w.touch(in) // it has no timer now
-	if err := r.expire(); err != nil {
-		return fmt.Errorf("saga %s %s: %w", in.saga, in.id, err)
-	}
-	return w.finish()
 }
 
 // Start starts an instance of a saga, with a state of its type, from a request or a

@@ -37,7 +37,6 @@ func (b *bench) fill(ctx context.Context, t tuning) error {
 		{b.taking, "orders", "id = '" + pattern + "'", t.fill},
 		{b.mediating, "saga_done", "id = '" + pattern + "'", t.fill},
 		{b.mediating, "saga_live", "id = '" + pattern + "'", t.sleeping},
-		{b.mediating, "tutti_job", "id LIKE '%" + pattern + "'", t.sleeping},
 	} {
 		if c.n == 0 {
 			continue

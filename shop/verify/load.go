@@ -177,7 +177,8 @@ func (b *books) read(ctx context.Context, db *store.Store) (err error) {
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return err
 	}
-	if err := db.Reader().QueryRow(ctx, `SELECT COUNT(*) FROM tutti_job`).Scan(&b.jobs); err != nil {
+	// An alarm of sagas may come when all of them have ended: those that have not are counted.
+	if err := db.Reader().QueryRow(ctx, `SELECT COUNT(*) FROM tutti_job WHERE kind <> 'saga.alarm'`).Scan(&b.jobs); err != nil {
 		return err
 	}
 	b.unsent, err = db.Outbox(ctx)
