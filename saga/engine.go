@@ -37,6 +37,7 @@ type Engine struct {
 	routes  map[contractID]*route
 	cache   cache
 	bell    bell
+	left    map[alarm]bool // of runs before this one
 	stray   atomic.Int64
 	last    int64 // number given; of the loop
 	shared  bool  // other instances of the service may have the same database
@@ -70,7 +71,7 @@ func Register(s *service.Service, cfg Config, sagas ...Saga) *Engine {
 	e := &Engine{
 		s: s, cfg: cfg, plans: map[string]map[int]*plan{}, current: map[string]*plan{}, routes: map[contractID]*route{},
 		cache: cache{most: cfg.Cache, of: map[key]*instance{}},
-		bell:  newBell(),
+		bell:  newBell(), left: map[alarm]bool{},
 	}
 	for _, saga := range sagas {
 		e.add(saga.compiled())
@@ -83,6 +84,7 @@ func Register(s *service.Service, cfg Config, sagas ...Saga) *Engine {
 	job.OnDue(s, e.onAlarm)
 	s.Go(e.sweep)
 	s.Go(e.handOver)
+	s.Go(e.restAtStart)
 	e.administer()
 	return e
 }
@@ -180,6 +182,9 @@ func (e *Engine) planOf(saga string, version int) (*plan, error) {
 // check finds out, before anything runs, whether all that runs can go on.
 func (e *Engine) check(ctx context.Context, db *store.Store) error {
 	e.shared = db.Shared()
+	if err := e.findLeft(ctx, db); err != nil {
+		return err
+	}
 	type running struct {
 		saga    string
 		version int

@@ -29,6 +29,11 @@ func (w *work) save() error {
 	if err := w.tx.DropJobs(w.ctx, timer{}.JobType(), stopped); err != nil {
 		return err
 	}
+	if len(w.changed) > 0 {
+		if err := w.rest(); err != nil {
+			return err
+		}
+	}
 	for _, in := range w.changed {
 		in.revision++
 		in.dirty, in.over, in.kept = false, in.status.over(), len(in.history)

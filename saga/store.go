@@ -140,6 +140,9 @@ func (w *work) find(saga string, ids []string) error {
 				}
 			}
 			w.known[in.key] = in
+			if a := in.was.alarm; a != 0 && a != w.e.bell.Alarm {
+				w.e.left[alarm{a}] = true
+			}
 		}
 	}
 	return nil

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 
 	"github.com/tutti-go/tutti/event"
 	"github.com/tutti-go/tutti/internal/bulk"
+	"github.com/tutti-go/tutti/internal/fastjson"
 	"github.com/tutti-go/tutti/job"
 	"github.com/tutti-go/tutti/store"
 )
@@ -82,32 +84,103 @@ func (w *work) wake(at int64) error {
 		return nil
 	}
 	set, err := w.tx.JobAt(w.ctx, b.JobType(), b.id())
-	switch {
-	case err == nil && set.State == "waiting" && set.Due.UnixMilli() <= at:
-		return nil
-	case err == nil:
-		if err := w.tx.DropJobs(w.ctx, b.JobType(), []string{b.id()}); err != nil {
-			return err
-		}
-	case !errors.Is(err, store.ErrNoRows):
+	if err != nil && !errors.Is(err, store.ErrNoRows) {
 		return err
 	}
-	w.tx.AfterCommit(func() { b.at = at })
-	return job.At(w.ctx, w.tx, timeOf(at), b.id(), b.alarm)
+	if err == nil && set.State == "waiting" && set.Due.UnixMilli() <= at {
+		at = set.Due.UnixMilli()
+		w.tx.AfterCommit(func() { b.at = at })
+		return nil
+	}
+	return w.e.ring(w.ctx, w.tx, b.alarm, at)
+}
+
+// ring sets an alarm; 0: it never comes.
+func (e *Engine) ring(ctx context.Context, tx *store.Tx, a alarm, at int64) error {
+	if a == e.bell.alarm {
+		e.bell.at = 0 // until the commit, the database knows
+		tx.AfterCommit(func() { e.bell.at = at })
+	}
+	if err := tx.DropJobs(ctx, a.JobType(), []string{a.id()}); err != nil || at == 0 {
+		return err
+	}
+	return job.At(ctx, tx, timeOf(at), a.id(), a)
+}
+
+const belong = ` FROM saga_live WHERE alarm = $1 AND alarm > 0`
+
+// ringNext has an alarm come when the first of its instances is due.
+func (e *Engine) ringNext(ctx context.Context, tx *store.Tx, a alarm) error {
+	var next int64
+	if err := tx.QueryRow(ctx, `SELECT COALESCE(MIN(armed), 0)`+belong, a.Alarm).Scan(&next); err != nil {
+		return fmt.Errorf("look for the next saga that is due: %w", err)
+	}
+	return e.ring(ctx, tx, a, next)
+}
+
+// rest sets alarms anew where nothing is known to be under way any more. What they were
+// set for is over, and to whoever asks nothing is to be done.
+func (w *work) rest() error {
+	if len(w.e.cache.of) > 0 || slices.ContainsFunc(w.changed, func(in *instance) bool { return !in.status.over() }) {
+		return nil
+	}
+	if w.e.bell.at > 0 {
+		if err := w.e.ringNext(w.ctx, w.tx, w.e.bell.alarm); err != nil {
+			return err
+		}
+	}
+	for a := range w.e.left {
+		set, err := w.tx.JobAt(w.ctx, a.JobType(), a.id())
+		if err == nil && w.tx.Here(set) { // nobody else changes it
+			err = w.e.ringNext(w.ctx, w.tx, a)
+		}
+		if err != nil && !errors.Is(err, store.ErrNoRows) {
+			return err
+		}
+	}
+	w.tx.AfterCommit(func() { clear(w.e.left) })
+	return nil
+}
+
+// findLeft notes the alarms of runs before this one.
+func (e *Engine) findLeft(ctx context.Context, db *store.Store) error {
+	all, err := db.BrowseJobs(ctx, store.JobSelection{Kind: alarm{}.JobType()}, nil)
+	for _, j := range all {
+		var a alarm
+		if fastjson.Unmarshal(j.Args, &a) == nil {
+			e.left[a] = true
+		}
+	}
+	return err
+}
+
+// restAtStart is for alarms that a run before has left with nothing else.
+func (e *Engine) restAtStart(ctx context.Context) error {
+	select {
+	case <-e.s.Ready():
+	case <-ctx.Done():
+		return nil
+	}
+	err := e.s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if len(e.left) == 0 {
+			return nil
+		}
+		return e.work(ctx, tx).rest()
+	})
+	if err != nil && ctx.Err() == nil {
+		e.s.Logger().Warn("look at the alarms of sagas that were left", "error", err)
+	}
+	return nil
 }
 
 // onAlarm gives instances that are due timers of their own, and has the alarm come again
 // when the next one is.
 func (e *Engine) onAlarm(ctx context.Context, tx *store.Tx, d job.Due[alarm]) error {
 	const most = 1000
-	if d.Args == e.bell.alarm {
-		e.bell.at = 0
-	}
 	type due struct {
 		key
 		n, at int64
 	}
-	const belong = ` FROM saga_live WHERE alarm = $1 AND alarm > 0`
 	all, err := store.Collect(ctx, tx, func(r store.Rows) (v due, err error) { return v, r.Scan(&v.saga, &v.id, &v.n, &v.at) },
 		`SELECT saga, id, n, armed`+belong+` AND armed <= $2 ORDER BY armed LIMIT $3`, d.Args.Alarm, tx.Now().UnixMilli(), most)
 	if err != nil {
@@ -131,14 +204,7 @@ func (e *Engine) onAlarm(ctx context.Context, tx *store.Tx, d job.Due[alarm]) er
 			return fmt.Errorf("set timers of %d sagas: %w", len(all), err)
 		}
 	}
-	var next int64
-	if err := tx.QueryRow(ctx, `SELECT COALESCE(MIN(armed), 0)`+belong, d.Args.Alarm).Scan(&next); err != nil || next == 0 {
-		return err
-	}
-	if d.Args == e.bell.alarm {
-		tx.AfterCommit(func() { e.bell.at = next })
-	}
-	return job.At(ctx, tx, timeOf(next), d.ID, d.Args)
+	return e.ringNext(ctx, tx, d.Args)
 }
 
 // onTimer takes an instance on at a time.

@@ -3,6 +3,7 @@ package saga_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,6 +55,59 @@ func TestOneAlarmForAll(t *testing.T) {
 		w.ExpectRows("director", `SELECT COUNT(*) FROM saga_done`, "50")
 		w.ExpectRows("director", `SELECT kind, id FROM tutti_job`)
 		w.ExpectRows("director", `SELECT DISTINCT changed - started FROM saga_done WHERE id <> '7'`, "3600000")
+	}, def)
+}
+
+// Once nothing is under way, no alarm is left, also of a run before.
+func TestNoAlarmForNothing(t *testing.T) {
+	def := saga.Define("rest", 1, starts(), newsNode("news").Within(time.Hour))
+	play(t, func(w *theatre) {
+		none := func() {
+			w.Sleep(time.Second)
+			w.want("alarms", strings.Join(w.Query("director", `SELECT kind FROM tutti_job`), ","), "")
+		}
+		for _, again := range []bool{false, true} {
+			id := fmt.Sprint(again)
+			w.Publish(begin{ID: id})
+			w.Quiet()
+			w.ExpectRows("director", `SELECT kind FROM tutti_job`, "saga.alarm")
+			if again {
+				w.Crash("director")
+				w.Restart("director")
+			}
+			w.Publish(news{ID: id})
+			w.expect(id, saga.Completed, "")
+			none()
+		}
+		w.Publish(begin{ID: "x"})
+		w.Quiet()
+		if err := w.order(func(ctx context.Context, tx *store.Tx) error { return tx.Exec(ctx, `DELETE FROM saga_live`) }); err != nil {
+			t.Fatal(err)
+		}
+		w.Crash("director")
+		w.Restart("director")
+		none()
+	}, def)
+}
+
+// An instance that starts in the transaction in which the last one ends has its alarm.
+func TestAlarmAfterTheLast(t *testing.T) {
+	def := saga.Define("last", 1, starts(), newsNode("news").Within(time.Hour))
+	play(t, func(w *theatre) {
+		w.Publish(begin{ID: "x"})
+		w.Quiet()
+		if err := w.order(func(ctx context.Context, tx *store.Tx) error {
+			if err := w.engine.Skip(ctx, tx, saga.Action{Saga: "last", ID: "x"}, "news"); err != nil {
+				return err
+			}
+			_, err := w.engine.Start(ctx, tx, "last", "y", story{ID: "y"})
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.expect("x", saga.Completed, "")
+		w.Sleep(2 * time.Hour)
+		w.expect("y", saga.Compensated, "news: nothing within 1h0m0s")
 	}, def)
 }
 

@@ -21,7 +21,11 @@ type JobSelection struct {
 type StoredJob struct {
 	Job
 	State string // waiting, running or dead
+	lane  int64
 }
+
+// Here reports whether the instance of a transaction is the one that runs the job.
+func (tx *Tx) Here(j StoredJob) bool { return tx.s.lane != nil && tx.s.lane.Number == j.lane }
 
 // Version changes with each attempt at a job and with each change by a person.
 func (j StoredJob) Version() string {
@@ -32,7 +36,7 @@ func (j StoredJob) Version() string {
 const jobOrder = `state, due, kind, id`
 
 // Arguments are cut: a list is to take little memory.
-const storedJobColumns = `kind, id, state, due, attempts, substr(args, 1, 16384), cause, error`
+const storedJobColumns = `kind, id, state, due, attempts, substr(args, 1, 16384), cause, error, lane`
 
 // BrowseJobs returns the jobs of a selection: dead ones first, then running ones,
 // each by due time; from the one after another on (nil: from the first), at most
@@ -86,7 +90,7 @@ func scanStoredJob(r Rows) (StoredJob, error) {
 	var j StoredJob
 	var due int64
 	var cause string
-	if err := r.Scan(&j.Kind, &j.ID, &j.State, &due, &j.Attempts, &j.Args, &cause, &j.Error); err != nil {
+	if err := r.Scan(&j.Kind, &j.ID, &j.State, &due, &j.Attempts, &j.Args, &cause, &j.Error, &j.lane); err != nil {
 		return j, err
 	}
 	j.Due, j.Running = fromMillis(due), j.State == jobRunning
