@@ -24,20 +24,14 @@ type line struct{ Did, Part, Type, Event, Note string }
 
 // A line is stored as a JSON array without its empty ends. Rows are rewritten with each
 // change, so what can be told from elsewhere is left out: the time is that since the
-// line before, the event "=" the one of the line before, and the type of a command or
-// of the only reply of a kind is that of the part.
+// line before, the event "=" the one of the line before, or "=-5" where it has another
+// number alone, and the type of a command or of the only reply of a kind is that of the part.
 
 const same = "="
 
-// absolute tells a time from a difference: no line comes 17 years after another, and
-// none is of before 1987.
-const absolute = 1 << 39
-
 // write appends a line, of which event is the last one's.
 func (l line) write(to []byte, at int64, event string) []byte {
-	if l.Event != "" && l.Event == event {
-		l.Event = same
-	}
+	l.Event = like(l.Event, event)
 	to = append(to, '[')
 	to = strconv.AppendInt(to, at, 10)
 	fields := [...]string{l.Did, l.Part, l.Type, l.Event, l.Note}
@@ -50,6 +44,38 @@ func (l line) write(to []byte, at int64, event string) []byte {
 		to = quote(to, f)
 	}
 	return append(to, "]\n"...)
+}
+
+// like is the id of an event as it is stored, by that of the one before.
+func like(id, last string) string {
+	begin, number := cutID(id)
+	lastBegin, _ := cutID(last)
+	switch {
+	case id == "":
+		return ""
+	case id == last:
+		return same
+	case begin != "" && begin == lastBegin:
+		return same + number
+	case strings.HasPrefix(id, same): // of a foreign event
+		return same + id
+	}
+	return id
+}
+
+// unlike is the id of which like is what is stored.
+func unlike(stored, last string) string {
+	rest, marked := strings.CutPrefix(stored, same)
+	switch {
+	case !marked:
+		return stored
+	case rest == "":
+		return last
+	case strings.HasPrefix(rest, "-"):
+		begin, _ := cutID(last)
+		return begin + rest
+	}
+	return rest
 }
 
 // quote appends a JSON string.
@@ -89,9 +115,7 @@ func entries(p *plan, text string) []Entry {
 			fields[i], _ = v.(string)
 		}
 		e := Entry{timeOf(at), fields[0], fields[1], fields[2], fields[3], fields[4]}
-		if e.Event == same {
-			e.Event = event
-		} else if e.Event != "" {
+		if e.Event = unlike(e.Event, event); e.Event != "" {
 			event = e.Event
 		}
 		if e.Type == "" && p != nil {

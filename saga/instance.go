@@ -105,7 +105,7 @@ type signal struct {
 // document is what is stored of an instance as JSON, written by its encode.
 type document struct {
 	State   any      `json:"state"` // a pointer
-	Marks   []mark   `json:"marks"`
+	Marks   marks    `json:"marks"`
 	Back    bool     `json:"back,omitempty"`   // what was done is being undone
 	Pivot   bool     `json:"pivot,omitempty"`  // nothing is undone any more
 	Parent  *parent  `json:"parent,omitempty"` //
@@ -123,14 +123,7 @@ func (d *document) encode() ([]byte, error) {
 	}
 	to := make([]byte, 0, len(state)+96*len(d.Marks)+256)
 	to = append(append(to, `{"state":`...), state...)
-	to = append(to, `,"marks":[`...)
-	for i := range d.Marks {
-		if i > 0 {
-			to = append(to, ',')
-		}
-		to = d.Marks[i].append(to)
-	}
-	to = append(to, ']')
+	to = d.Marks.append(append(to, `,"marks":`...))
 	if d.Back || d.Pivot || d.Parent != nil || len(d.Signals) > 0 || d.Pages > 0 {
 		rare, err := json.Marshal(struct {
 			Back    bool     `json:"back,omitempty"`
@@ -151,37 +144,6 @@ func (d *document) encode() ([]byte, error) {
 	to = appendText(to, `,"trace":`, c.TraceParent)
 	to = appendText(to, `,"state":`, c.TraceState)
 	return append(to, "}}"...), nil
-}
-
-func (m *mark) append(to []byte) []byte {
-	to = quote(append(to, `{"p":`...), m.Path)
-	to = quote(append(to, `,"s":`...), string(m.Is))
-	to = appendNumber(to, `,"n":`, int64(m.Tries))
-	to = appendNumber(to, `,"d":`, m.Due)
-	to = strconv.AppendInt(append(to, `,"t":`...), m.Since, 10)
-	to = appendNumber(to, `,"c":`, int64(m.Pick))
-	to = appendText(to, `,"w":`, m.Note)
-	to = appendText(to, `,"k":`, m.Child)
-	if len(m.State) > 0 {
-		to = append(append(to, `,"x":`...), m.State...)
-	}
-	to = appendTexts(to, `,"i":[`, m.Asked)
-	to = appendTexts(to, `,"j":[`, m.Unasked)
-	return append(to, '}')
-}
-
-func appendTexts(to []byte, name string, texts []string) []byte {
-	for i, text := range texts {
-		if i == 0 {
-			to = append(to, name...)
-		} else {
-			to = append(to, ',')
-		}
-		if to = quote(to, text); i == len(texts)-1 {
-			to = append(to, ']')
-		}
-	}
-	return to
 }
 
 func appendNumber(to []byte, name string, n int64) []byte {
