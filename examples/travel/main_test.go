@@ -82,7 +82,7 @@ func TestCancelled(t *testing.T) {
 	tuttitest.Run(t, func(w *tuttitest.World) {
 		w.Start("agency", program().Services[0].Register)
 		w.Publish(alice)
-		w.Quiet()
+		w.Sleep(time.Second) // and not for as long as a flight has to answer
 		cancel(w, "alice", "she is ill")
 		for _, m := range program().Services[1:] {
 			w.Start(m.Name, m.Register)
