@@ -31,7 +31,7 @@ const same = "="
 
 // write appends a line, of which event is the last one's.
 func (l line) write(to []byte, at int64, event string) []byte {
-	l.Event = like(l.Event, event)
+	l.Event = shortID(l.Event, event)
 	to = append(to, '[')
 	to = strconv.AppendInt(to, at, 10)
 	fields := [...]string{l.Did, l.Part, l.Type, l.Event, l.Note}
@@ -46,8 +46,8 @@ func (l line) write(to []byte, at int64, event string) []byte {
 	return append(to, "]\n"...)
 }
 
-// like is the id of an event as it is stored, by that of the one before.
-func like(id, last string) string {
+// shortID is the id of an event as it is stored, by that of the one before.
+func shortID(id, last string) string {
 	begin, number := cutID(id)
 	lastBegin, _ := cutID(last)
 	switch {
@@ -63,8 +63,8 @@ func like(id, last string) string {
 	return id
 }
 
-// unlike is the id of which like is what is stored.
-func unlike(stored, last string) string {
+// longID returns the id of which a short one is stored.
+func longID(stored, last string) string {
 	rest, marked := strings.CutPrefix(stored, same)
 	switch {
 	case !marked:
@@ -105,17 +105,14 @@ func entries(p *plan, text string) []Entry {
 			out = append(out, Entry{At: timeOf(at), Note: strings.TrimSpace(s)})
 			continue
 		}
-		if ms, _ := raw[0].(json.Number).Int64(); ms > absolute {
-			at = ms
-		} else {
-			at += ms
-		}
+		ms, _ := raw[0].(json.Number).Int64()
+		at = resolve(ms, at)
 		var fields [5]string
 		for i, v := range raw[1:min(len(raw), 6)] {
 			fields[i], _ = v.(string)
 		}
 		e := Entry{timeOf(at), fields[0], fields[1], fields[2], fields[3], fields[4]}
-		if e.Event = unlike(e.Event, event); e.Event != "" {
+		if e.Event = longID(e.Event, event); e.Event != "" {
 			event = e.Event
 		}
 		if e.Type == "" && p != nil {

@@ -31,9 +31,9 @@ func (m *mark) append(to []byte, since int64, prefix *string) []byte {
 	to = quote(append(to, `,"s":`...), string(m.Is))
 	to = appendNumber(to, `,"n":`, int64(m.Tries))
 	if m.Due != 0 {
-		to = appendNumber(to, `,"d":`, cmp.Or(after(m.Due, m.Since), m.Due))
+		to = appendNumber(to, `,"d":`, cmp.Or(difference(m.Due, m.Since), m.Due))
 	}
-	to = appendNumber(to, `,"t":`, after(m.Since, since))
+	to = appendNumber(to, `,"t":`, difference(m.Since, since))
 	to = appendNumber(to, `,"c":`, int64(m.Pick))
 	to = appendText(to, `,"w":`, m.Note)
 	to = appendText(to, `,"k":`, m.Child)
@@ -72,9 +72,9 @@ func (ms *marks) UnmarshalJSON(text []byte) error {
 	since, prefix := int64(0), ""
 	for i := range *ms {
 		m := &(*ms)[i]
-		m.Since = at(m.Since, since)
+		m.Since = resolve(m.Since, since)
 		if m.Due != 0 {
-			m.Due = at(m.Due, m.Since)
+			m.Due = resolve(m.Due, m.Since)
 		}
 		since = m.Since
 		for _, ids := range [][]string{m.Asked, m.Unasked} {
@@ -102,16 +102,16 @@ func cutID(id string) (begin, number string) {
 // no time is before 1987.
 const absolute = 1 << 39 // ms
 
-// after is a time as it is stored, where another one is known.
-func after(time, other int64) int64 {
+// difference is a time as it is stored, where another one is known.
+func difference(time, other int64) int64 {
 	if d := time - other; d <= absolute {
 		return d
 	}
 	return time
 }
 
-// at is the time of which after is what is stored.
-func at(stored, other int64) int64 {
+// resolve returns the time of which a difference, or the time itself, is stored.
+func resolve(stored, other int64) int64 {
 	if stored > absolute {
 		return stored
 	}

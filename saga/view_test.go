@@ -179,7 +179,7 @@ func TestShowOfLongHistory(t *testing.T) {
 		o.Publish(applied{"c1"})
 		o.Quiet()
 		o.expect(o.change("decide", `,"option":"approve"`, "c1"), "c1 true")
-		for range 8 {
+		for range 16 {
 			for range 50 {
 				o.Publish(applied{"c1"})
 			}
@@ -195,7 +195,7 @@ func TestShowOfLongHistory(t *testing.T) {
 				duplicates++
 			}
 		}
-		if duplicates != 400 || d.History[0].Did != "started" || !slices.IsSortedFunc(d.History, func(a, b admin.SagaEntry) int { return a.At.Compare(b.At) }) {
+		if duplicates != 800 || d.History[0].Did != "started" || !slices.IsSortedFunc(d.History, func(a, b admin.SagaEntry) int { return a.At.Compare(b.At) }) {
 			o.t.Errorf("the history has %d duplicates, and begins with %+v", duplicates, d.History[0])
 		}
 	})

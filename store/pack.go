@@ -37,8 +37,8 @@ func (p *packer) pack(events []Sendable) []byte {
 
 // forget gives back memory that hardly any row needs.
 func (p *packer) forget() {
-	const most = 4 << 20 // bytes
-	if cap(p.plain)+cap(p.packed) > 2*most {
+	const most = 8 << 20 // bytes
+	if cap(p.plain)+cap(p.packed) > most {
 		*p = packer{}
 	}
 }
